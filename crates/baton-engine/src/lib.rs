@@ -1,0 +1,1 @@
+//! The machinery: keychain, store, proxy, control socket, events.

@@ -1,0 +1,1 @@
+//! A Codex backend on loopback to test against: accounts with scripted quotas and faults.

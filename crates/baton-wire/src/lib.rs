@@ -1,0 +1,1 @@
+//! What Codex says on the wire, as baton-core's types. Pure.
