@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LimitFamily, Timestamp};
+use crate::{
+    Effect, LimitFamily, Timestamp,
+    eligibility::{CoolingReason, ExhaustedReason},
+};
 
 /// What the upstream did to one attempt, as baton-wire read it.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,4 +75,181 @@ pub enum Refusal {
     UnsupportedBackend,
     /// Any other known refusal of the account.
     AccountBlocked,
+}
+
+/// How far a request has come. It only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SendState {
+    /// Nothing has left Baton: trying elsewhere costs nothing.
+    Unsent,
+    /// The upstream may be working on it; no output has reached the client.
+    Sent,
+    /// Output has reached the client: only the client can ask again.
+    Delivered,
+}
+
+/// What has happened to the request so far, as far as judging needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    pub sent: SendState,
+    /// The whole request is kept and can be sent again.
+    pub replayable: bool,
+    /// How often it has been tried again on this account.
+    pub retries: u8,
+    /// The account's access token was refreshed for this request already.
+    pub refreshed: bool,
+    /// Encrypted content was stripped already.
+    pub stripped: bool,
+    /// Another account gave the same verdict for this request.
+    pub alike_elsewhere: bool,
+    pub model: Option<&'a str>,
+    pub first_failure: Timestamp,
+}
+
+/// What the request does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The answer goes to the client as it is.
+    PassOn,
+    /// The same account again, after this time (plus jitter).
+    Retry { after: Duration },
+    /// One refresh of the access token for all who wait, then the same account.
+    Refresh,
+    /// Without the encrypted content, on the same account.
+    Strip,
+    /// Choose again.
+    FailOver,
+    /// Baton can't replay it, but the client will: HTTP is cut (or told to come back at once), WebSocket gets the
+    /// reconnect frame.
+    Resend,
+}
+
+/// When the account is blamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    Now,
+    /// The trouble may be everyone's: only if another account succeeds.
+    IfAnotherSucceeds,
+    /// The trouble may be the request's: unless another account says the same.
+    UnlessAnotherAgrees,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    pub step: Step,
+    pub effect: Option<(Blame, Effect)>,
+}
+
+/// Throttled without a Retry-After.
+const THROTTLED_FOR: Duration = Duration::from_secs(30);
+/// After server errors that another account didn't have.
+const TROUBLED_FOR: Duration = Duration::from_secs(30);
+const LONGEST_THROTTLE: Duration = Duration::from_secs(24 * 3600);
+const SAME_ACCOUNT_RETRIES: u8 = 2;
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+
+/// The table (DESIGN, "Judging").
+pub fn judge(outcome: &Outcome, at: &Circumstances<'_>) -> Verdict {
+    let pass_on = Verdict {
+        step: Step::PassOn,
+        effect: None,
+    };
+    let fail_over = if at.sent == SendState::Delivered || !at.replayable {
+        Step::Resend
+    } else {
+        Step::FailOver
+    };
+    let blamed = |blame, effect| Verdict {
+        step: fail_over,
+        effect: Some((blame, effect)),
+    };
+    match outcome {
+        Outcome::UsageLimit {
+            family,
+            resets_at,
+            kind,
+        } => blamed(
+            Blame::Now,
+            Effect::Exhausted {
+                family: family.clone(),
+                until: *resets_at,
+                reason: ExhaustedReason::Limit(*kind),
+            },
+        ),
+        // Throttles are never the request's: two throttled accounts both cool down, and Codex is kept waiting.
+        Outcome::Throttled { retry_after } => blamed(
+            Blame::Now,
+            Effect::CoolingDown {
+                lasting: retry_after
+                    .unwrap_or(THROTTLED_FOR)
+                    .clamp(Duration::from_millis(100), LONGEST_THROTTLE),
+                reason: CoolingReason::Throttled,
+                first_failure: at.first_failure,
+            },
+        ),
+        // 401 is the credentials', never the request's.
+        Outcome::Unauthorized { permanent } if *permanent || at.refreshed => blamed(
+            Blame::Now,
+            Effect::NeedsAttention {
+                reason: Refusal::TokenInvalidated,
+            },
+        ),
+        Outcome::Unauthorized { .. } if fail_over == Step::Resend => Verdict {
+            step: Step::Resend,
+            effect: None,
+        },
+        Outcome::Unauthorized { .. } => Verdict {
+            step: Step::Refresh,
+            effect: None,
+        },
+        _ if at.alike_elsewhere => pass_on,
+        Outcome::ServerTrouble(_) | Outcome::Broken => match at.sent {
+            SendState::Delivered => Verdict {
+                step: Step::Resend,
+                effect: None,
+            },
+            _ if !at.replayable => Verdict {
+                step: Step::Resend,
+                effect: None,
+            },
+            _ if at.retries < SAME_ACCOUNT_RETRIES => Verdict {
+                step: Step::Retry {
+                    after: FIRST_BACKOFF * 2u32.pow(at.retries.into()),
+                },
+                effect: None,
+            },
+            _ => blamed(
+                Blame::IfAnotherSucceeds,
+                Effect::CoolingDown {
+                    lasting: TROUBLED_FOR,
+                    reason: CoolingReason::ServerTrouble,
+                    first_failure: at.first_failure,
+                },
+            ),
+        },
+        Outcome::AccountRefused(reason) => blamed(
+            Blame::UnlessAnotherAgrees,
+            Effect::NeedsAttention { reason: *reason },
+        ),
+        Outcome::CiphertextRefused if at.sent != SendState::Delivered && at.replayable && !at.stripped => {
+            Verdict {
+                step: Step::Strip,
+                effect: None,
+            }
+        }
+        Outcome::ModelUnavailable => match at.model {
+            Some(model) => blamed(
+                Blame::UnlessAnotherAgrees,
+                Effect::LacksModel { model: model.into() },
+            ),
+            None => Verdict {
+                step: fail_over,
+                effect: None,
+            },
+        },
+        Outcome::EdgeRefused { .. }
+        | Outcome::CiphertextRefused
+        | Outcome::ClientError { .. }
+        | Outcome::ReconnectAsked => pass_on,
+    }
 }

@@ -1,0 +1,179 @@
+//! Decisions and states in words: the same for tray, window, log and `baton why`.
+
+use crate::{
+    AccountId, Because, Cause, CoolingReason, Eligibility, ExhaustedReason, Line, PassedOver, Refusal,
+    RefuseReason, Standing, Timestamp,
+};
+
+/// How accounts and times are written; a pure crate knows neither labels of removed accounts nor time zones.
+pub trait Words {
+    fn label(&self, account: AccountId) -> String;
+    /// A clock time near now, e.g. `16:40`.
+    fn time(&self, at: Timestamp) -> String;
+}
+
+/// A state as a person reads it, e.g. `Limit reached · back 16:40`.
+pub fn state(state: &Eligibility, words: &dyn Words) -> String {
+    let back = |until: &Option<Timestamp>| match until {
+        Some(until) => format!("back {}", words.time(*until)),
+        None => "return unknown".to_owned(),
+    };
+    match state {
+        Eligibility::Eligible => "Eligible".to_owned(),
+        Eligibility::HeldBack {
+            window,
+            used,
+            reserve,
+            ..
+        } => {
+            let kept = if *reserve { ", kept in reserve" } else { "" };
+            format!(
+                "Set aside at {} % left ({window} window{kept})",
+                percent(used.left())
+            )
+        }
+        Eligibility::CoolingDown { until, reason, .. } => {
+            let why = match reason {
+                CoolingReason::Throttled => "throttled",
+                CoolingReason::ServerTrouble => "server errors",
+            };
+            format!("Cooling down until {} ({why})", words.time(*until))
+        }
+        Eligibility::Exhausted {
+            until,
+            on_credits: true,
+            ..
+        } => {
+            format!("Included quota used up, on credits · {}", back(until))
+        }
+        Eligibility::Exhausted {
+            until,
+            reason: ExhaustedReason::UsedUp,
+            ..
+        } => {
+            format!("Used up · {}", back(until))
+        }
+        Eligibility::Exhausted { until, .. } => format!("Limit reached · {}", back(until)),
+        Eligibility::NeedsAttention { reason } => format!("Needs you: {}", refusal(*reason)),
+        Eligibility::Skipped => "Skipped".to_owned(),
+    }
+}
+
+/// What is the matter, and what to do.
+pub fn refusal(reason: Refusal) -> &'static str {
+    match reason {
+        Refusal::DeactivatedWorkspace => "its workspace is deactivated",
+        Refusal::UsageNotIncluded => "its plan doesn't include Codex",
+        Refusal::TokenInvalidated => "its sign-in was refused; sign in again",
+        Refusal::GrantRefused => "its sign-in has expired; sign in again",
+        Refusal::RefreshInterrupted => "needs sign-in (refresh interrupted)",
+        Refusal::UnsupportedBackend => "it is bound to another backend, which Baton doesn't support",
+        Refusal::AccountBlocked => "the service refuses it; see its account page",
+    }
+}
+
+/// Why the active account changed.
+pub fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::FirstUse => "first use",
+        Cause::LimitReached => "limit reached",
+        Cause::ThresholdReached => "threshold reached",
+        Cause::CoolingDown => "cooling down for more than a minute",
+        Cause::NeedsAttention => "needs attention",
+        Cause::Skipped => "skipped",
+        Cause::Removed => "removed",
+        Cause::ReturnedToPrimary => "returned to primary",
+        Cause::SwitchedByPerson => "switched by you",
+        Cause::StrategyChanged => "strategy changed",
+    }
+}
+
+/// One account's line of an explanation, without its label.
+pub fn line(line: &Line, words: &dyn Words) -> String {
+    match line.standing {
+        Standing::Chosen(because) => format!("chosen: {}", chosen(because, words)),
+        Standing::PassedOver(PassedOver::NotUsable) => state(&line.state, words),
+        Standing::PassedOver(why) => format!("{}; {}", state(&line.state, words), passed_over(why)),
+    }
+}
+
+fn chosen(because: Because, words: &dyn Words) -> String {
+    match because {
+        Because::Pinned => "use only this (no failover)".to_owned(),
+        Because::TurnStays => "a running turn stays with its account".to_owned(),
+        Because::Active => "the active account".to_owned(),
+        Because::BecameActive { cause: why } => format!("the active account from now on ({})", cause(why)),
+        Because::TemporaryFailover { instead_of } => {
+            format!(
+                "temporarily, instead of {}, until the end of the turn",
+                words.label(instead_of)
+            )
+        }
+        Because::MadeCompaction => "it made the compacted history of this thread".to_owned(),
+        Because::ChosenByPerson => "you switched to it".to_owned(),
+        Because::MostHeadroom => "most headroom".to_owned(),
+        Because::SessionStays => "the session keeps its account".to_owned(),
+        Because::UsedLongestAgo => "used longest ago".to_owned(),
+        Because::ResetsSoonest => "its quota would be lost soonest".to_owned(),
+        Because::Probe => "one request to see whether it is back".to_owned(),
+    }
+}
+
+fn passed_over(why: PassedOver) -> &'static str {
+    match why {
+        PassedOver::NotUsable => "can't serve",
+        PassedOver::Tried => "has failed for this request",
+        PassedOver::LacksModel => "its plan lacks the model",
+        PassedOver::WaitsItsTurn => "waits its turn in the order",
+        PassedOver::LaterTier => "serves only when nobody below the threshold can",
+        PassedOver::OtherPinned => "another account is pinned",
+        PassedOver::OtherChosenByPerson => "you switched to another account",
+        PassedOver::TurnElsewhere => "the turn runs on another account",
+        PassedOver::CompactionElsewhere => "another account made the thread's compacted history",
+        PassedOver::SessionElsewhere => "the session is with another account",
+        PassedOver::LessHeadroom => "less headroom",
+        PassedOver::UsedMoreRecently => "used more recently",
+        PassedOver::ResetsLater => "its quota resets later",
+        PassedOver::Braked => "automatic failover is stopped",
+    }
+}
+
+/// Why a request was refused, as Codex shows it, and what to do.
+pub fn refused(reason: &RefuseReason, words: &dyn Words) -> String {
+    match reason {
+        RefuseReason::NoAccounts => "Baton has no account yet: run `baton accounts add`.".to_owned(),
+        RefuseReason::NobodyUsable { earliest: Some(at) } => {
+            format!(
+                "Baton: every account is exhausted; the first is back {}.",
+                words.time(*at)
+            )
+        }
+        RefuseReason::NobodyUsable { earliest: None } => {
+            "Baton: no account can serve, and no return is known. `baton status` says what each one needs."
+                .to_owned()
+        }
+        RefuseReason::PinnedUnusable { account, state: now } => format!(
+            "Baton uses only {} (no failover), and it can't serve: {}. `baton unpin` lets the others serve.",
+            words.label(*account),
+            state(now, words)
+        ),
+        RefuseReason::Braked => {
+            "Baton has stopped switching: two accounts were refused for good within half an hour. \
+             Run `baton status`, then `baton switch <account>` to go on."
+                .to_owned()
+        }
+        RefuseReason::AllTried => {
+            "Baton: every account that could serve has failed for this request.".to_owned()
+        }
+    }
+}
+
+/// Whole percents where they are whole, one decimal elsewhere.
+pub fn percent(value: f64) -> String {
+    let tenths = (value * 10.0).round() / 10.0;
+    if tenths.fract() == 0.0 {
+        format!("{tenths:.0}")
+    } else {
+        format!("{tenths:.1}")
+    }
+}

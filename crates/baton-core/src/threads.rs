@@ -1,0 +1,124 @@
+//! Which account a thread's running turn and a session belong to. Bounded: the longest idle are forgotten first.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, Request, Timestamp, Turn};
+
+/// Threads and sessions remembered, each.
+const REMEMBERED: usize = 4096;
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Thread {
+    turn: Option<u64>,
+    account: AccountId,
+    compacted_by: Option<AccountId>,
+    at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Threads {
+    threads: HashMap<u64, Thread>,
+    sessions: HashMap<u64, (AccountId, Timestamp)>,
+}
+
+impl Threads {
+    /// The account of the turn that `request` goes on with.
+    pub fn running_turn(&self, request: &Request<'_>) -> Option<AccountId> {
+        let thread = self.threads.get(&request.thread?)?;
+        let runs = match request.turn {
+            Turn::Id(id) => thread.turn == Some(id),
+            Turn::Continues => true,
+            Turn::New | Turn::Prewarm => false,
+        };
+        runs.then_some(thread.account)
+    }
+
+    pub fn session(&self, request: &Request<'_>) -> Option<AccountId> {
+        let key = request.session.or(request.thread)?;
+        self.sessions.get(&key).map(|(account, _)| *account)
+    }
+
+    pub fn compacted_by(&self, request: &Request<'_>) -> Option<AccountId> {
+        self.threads.get(&request.thread?)?.compacted_by
+    }
+
+    pub(crate) fn given(&mut self, request: &Request<'_>, account: AccountId, now: Timestamp) {
+        if request.turn == Turn::Prewarm {
+            return;
+        }
+        if let Some(key) = request.session.or(request.thread) {
+            make_room(&mut self.sessions, |(_, at)| *at);
+            self.sessions.insert(key, (account, now));
+        }
+        if let Some(key) = request.thread {
+            make_room(&mut self.threads, |thread| thread.at);
+            let turn = match request.turn {
+                Turn::Id(id) => Some(id),
+                _ => self
+                    .threads
+                    .get(&key)
+                    .filter(|_| request.turn == Turn::Continues)
+                    .and_then(|t| t.turn),
+            };
+            let compacted_by = self.threads.get(&key).and_then(|thread| thread.compacted_by);
+            self.threads.insert(
+                key,
+                Thread {
+                    turn,
+                    account,
+                    compacted_by,
+                    at: now,
+                },
+            );
+        }
+    }
+
+    pub(crate) fn compacted(&mut self, thread: u64, account: AccountId) {
+        if let Some(thread) = self.threads.get_mut(&thread) {
+            thread.compacted_by = Some(account);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, account: AccountId) {
+        self.threads.retain(|_, thread| thread.account != account);
+        self.sessions.retain(|_, (known, _)| *known != account);
+        for thread in self.threads.values_mut() {
+            thread.compacted_by = thread.compacted_by.filter(|known| *known != account);
+        }
+    }
+}
+
+/// Drops the quarter that has been idle longest once the map is full: rare, so its cost doesn't matter.
+fn make_room<T>(map: &mut HashMap<u64, T>, at: impl Fn(&T) -> Timestamp) {
+    if map.len() < REMEMBERED {
+        return;
+    }
+    let mut times: Vec<Timestamp> = map.values().map(&at).collect();
+    let (_, cut, _) = times.select_nth_unstable(REMEMBERED / 4);
+    let cut = *cut;
+    map.retain(|_, value| at(value) > cut);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_and_the_longest_idle_go_first() {
+        let mut threads = Threads::default();
+        let request = |thread| Request {
+            thread: Some(thread),
+            turn: Turn::Id(1),
+            ..Request::default()
+        };
+        for n in 0..10_000u64 {
+            let now = Timestamp::from_millis(i64::try_from(n).unwrap());
+            threads.given(&request(n), AccountId::new(1), now);
+        }
+        assert!(threads.threads.len() <= REMEMBERED && threads.sessions.len() <= REMEMBERED);
+        assert_eq!(threads.running_turn(&request(0)), None);
+        assert_eq!(threads.running_turn(&request(9_999)), Some(AccountId::new(1)));
+    }
+}
