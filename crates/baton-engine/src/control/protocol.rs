@@ -1,0 +1,194 @@
+//! What command line, tray and window say to a running Baton: one JSON object a line, each way.
+
+use std::path::PathBuf;
+
+use baton_core::{
+    AccountId, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent, Strategy, Timestamp, WindowLength,
+};
+use serde::{Deserialize, Serialize};
+
+/// Both sides must have the same; a client of another version is told so.
+pub const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    pub version: u32,
+    pub command: Command,
+}
+
+/// An account as a person names it: its label (case doesn't matter) or its number.
+pub type Selector = String;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    Status,
+    Switch { account: Selector },
+    Pin { account: Selector },
+    Unpin,
+    Use { strategy: Strategy },
+    SetOnRecovery { on_recovery: OnRecovery },
+    SetWaitForRecovery { seconds: u64 },
+    /// The explanation for the next request, and the latest one made.
+    Why,
+    /// Newest first.
+    Log { limit: usize },
+    /// Moves the grant of an auth.json into the keychain; the file is removed once that has worked.
+    AddFrom { path: PathBuf, label: String },
+    Remove { account: Selector },
+    Rename { account: Selector, label: String },
+    /// 1 is the primary.
+    Move { account: Selector, position: usize },
+    Skip { account: Selector, skipped: bool },
+    UseCredits { account: Selector, on: bool },
+    /// Percent used; 100 is off. Without a window: every window. Without an account: every account.
+    Threshold { account: Option<Selector>, window: Option<WindowLength>, at: Percent, reserve: Option<bool> },
+    /// From then on the connection carries [`Message::Event`] and, on any change, [`Message::Changed`].
+    Watch,
+    /// Ends Baton: running requests are drained.
+    Stop,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum Message {
+    Reply { reply: Box<Reply> },
+    Error { error: ControlError },
+    Event { event: Event },
+    Changed,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    Done { message: String },
+    Status { snapshot: Snapshot },
+    Why { next: Decision, last: Option<Decision> },
+    Log { entries: Vec<LogEntry> },
+    Added { account: AccountId, message: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ControlError {
+    pub kind: ErrorKind,
+    /// Says what to do.
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// What was asked for makes no sense: nothing has changed.
+    Invalid,
+    OtherVersion,
+    Keychain,
+    /// Disk, network, or a bug.
+    Failed,
+}
+
+impl ControlError {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+/// Everything that a screen shows, at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Baton's own version.
+    pub version: String,
+    pub at: Timestamp,
+    /// What Codex must be given; absent while Baton doesn't serve.
+    pub base_urls: Option<BaseUrls>,
+    pub upstream: String,
+    pub strategy: Strategy,
+    pub on_recovery: OnRecovery,
+    pub wait_for_recovery_secs: u64,
+    /// Pinned, active, or used last: whom people see as current.
+    pub active: Option<AccountId>,
+    /// Who serves when the active account can't.
+    pub next: Option<AccountId>,
+    pub pinned: Option<AccountId>,
+    /// Automatic failover has stopped: `baton switch` releases it.
+    pub braked: bool,
+    pub temporary_failovers: u64,
+    pub running_requests: u64,
+    /// In the person's order.
+    pub accounts: Vec<AccountView>,
+    /// What is wrong outside the accounts (keychain locked, …), each with what to do.
+    pub problems: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaseUrls {
+    /// For `openai_base_url` in Codex's config.toml.
+    pub openai_base_url: String,
+    /// For `chatgpt_base_url`: another origin on purpose (PROTOCOL §1).
+    pub chatgpt_base_url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountView {
+    pub id: AccountId,
+    pub label: String,
+    pub plan: Option<String>,
+    pub state: Eligibility,
+    /// The state in words, e.g. `Limit reached · back 16:40`.
+    pub state_text: String,
+    pub windows: Vec<WindowView>,
+    pub skipped: bool,
+    pub use_credits: bool,
+    /// Percent used at which it is held back; 100 is off.
+    pub threshold: Percent,
+    pub window_thresholds: Vec<(WindowLength, Percent)>,
+    pub reserve: bool,
+    pub last_used: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowView {
+    pub family: LimitFamily,
+    /// Of a named limit.
+    pub name: Option<String>,
+    pub length: WindowLength,
+    /// Percent *left*, as every screen shows it.
+    pub left: f64,
+    /// Absent while the timer isn't running.
+    pub resets_at: Option<Timestamp>,
+    pub observed_at: Timestamp,
+}
+
+/// A line of `baton log`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum LogEntry {
+    Event { event: Event },
+    Request(RequestLine),
+}
+
+/// One request as the ledger keeps it: no content, no ids of Codex's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestLine {
+    pub at: Timestamp,
+    /// `None`: nobody could serve.
+    pub account: Option<AccountId>,
+    /// A hash.
+    pub thread: Option<String>,
+    pub model: Option<String>,
+    pub transport: Transport,
+    pub outcome: String,
+    /// To the first byte of output, milliseconds of real time.
+    pub first_output_ms: Option<u64>,
+    /// Accounts tried before this one.
+    pub failovers: u32,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    Http,
+    WebSocket,
+}

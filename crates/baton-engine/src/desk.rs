@@ -1,0 +1,103 @@
+//! The pool as shared by everybody: one lock, one stream of events, one counter of changes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use baton_core::{AccountId, Decision, Event, Pool, Reading, Report, Request, Timestamp, trial::Pick};
+use tokio::sync::{broadcast, watch};
+
+use crate::clock::Clock;
+
+/// Events kept for a slow reader; one that falls further behind reads the snapshot anew.
+const EVENTS_KEPT: usize = 1024;
+
+#[derive(Debug)]
+pub struct Desk {
+    clock: Arc<dyn Clock>,
+    pool: Mutex<Pool>,
+    last: Mutex<Option<Decision>>,
+    events: broadcast::Sender<Event>,
+    changes: watch::Sender<u64>,
+}
+
+impl Desk {
+    pub fn new(pool: Pool, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            pool: Mutex::new(pool),
+            last: Mutex::new(None),
+            events: broadcast::channel(EVENTS_KEPT).0,
+            changes: watch::channel(0).0,
+        }
+    }
+
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Goes up with every change that a person could see: quota, state, order, choice.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// The latest decision on a real request.
+    pub fn last_decision(&self) -> Option<Decision> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn read<R>(&self, read: impl FnOnce(&Pool, Timestamp) -> R) -> R {
+        read(&self.lock(), self.now())
+    }
+
+    /// Changes the pool; what happened is told once the lock is released.
+    pub fn change<R>(&self, change: impl FnOnce(&mut Pool, Timestamp, &mut Vec<Event>) -> R) -> R {
+        let mut events = Vec::new();
+        let now = self.now();
+        let result = change(&mut self.lock(), now, &mut events);
+        self.tell(events);
+        self.changes.send_modify(|count| *count += 1);
+        result
+    }
+
+    pub(crate) fn route(&self, request: &Request<'_>) -> Decision {
+        let decision = self.change(|pool, now, events| pool.route(request, now, events));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(decision.clone());
+        decision
+    }
+
+    pub(crate) fn report(&self, reports: &[Report]) {
+        if !reports.is_empty() {
+            self.change(|pool, now, events| reports.iter().for_each(|report| pool.report(report, now, events)));
+        }
+    }
+
+    pub(crate) fn learn(&self, pick: Pick, reading: &Reading) {
+        self.change(|pool, now, events| pool.learn(pick.account, pick.generation, reading, now, events));
+    }
+
+    pub(crate) fn compacted(&self, thread: u64, account: AccountId) {
+        self.change(|pool, _, _| pool.compacted(thread, account));
+    }
+
+    fn tell(&self, events: Vec<Event>) {
+        for event in events {
+            tracing::info!(target: "baton::event", at = event.at.as_millis(), kind = ?event.kind);
+            // Nobody listening is no error.
+            let _ = self.events.send(event);
+        }
+    }
+
+    // A panic while routing leaves the pool as it was before or after one whole step: going on beats ending all
+    // streams.
+    fn lock(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
