@@ -1,0 +1,519 @@
+//! The running simulation: listeners, connections, and the handles by which a test moves things.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::{Backend, State};
+use crate::clock::{Clock, millis};
+use crate::fault::{At, Facts, Fault, FaultHandle, FaultRule};
+use crate::http::{self, Connection};
+use crate::log::{Kind, Log, Transport};
+use crate::scenario::Scenario;
+use crate::tls::Authority;
+use crate::token::Tokens;
+use crate::wire::{Control, Wire};
+
+/// A Codex backend on loopback. It stops when it is dropped.
+pub struct Sim {
+    shared: Arc<Shared>,
+    http: SocketAddr,
+    https: Option<SocketAddr>,
+    authority: Option<Authority>,
+}
+
+struct Shared {
+    backend: Arc<Backend>,
+    connections: AtomicU64,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Ends the connections of today; replaced by each [`Sim::drop_connections`].
+    open: Mutex<CancellationToken>,
+    /// Ends the listeners of today.
+    listening: Mutex<CancellationToken>,
+}
+
+impl Sim {
+    /// Starts a scenario on 127.0.0.1.
+    ///
+    /// # Panics
+    /// If loopback can't be bound; see [`Sim::try_start`].
+    pub async fn start(scenario: Scenario) -> Self {
+        match Self::try_start(scenario).await {
+            Ok(sim) => sim,
+            Err(error) => panic!("the simulated backend can't start: {error}"),
+        }
+    }
+
+    /// Starts a scenario on 127.0.0.1.
+    ///
+    /// # Errors
+    /// If loopback can't be bound, or the throwaway certificate can't be made.
+    pub async fn try_start(scenario: Scenario) -> io::Result<Self> {
+        let (port, https) = (scenario.port, scenario.https);
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            backend: Arc::new(Backend::new(scenario)),
+            connections: AtomicU64::new(0),
+            tasks: TaskTracker::new(),
+            open: Mutex::new(stop.child_token()),
+            listening: Mutex::new(stop.child_token()),
+            stop,
+        });
+        let authority = if https {
+            Some(Authority::new().map_err(io::Error::other)?)
+        } else {
+            None
+        };
+        let http = shared
+            .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), None)
+            .await?;
+        let https = match &authority {
+            Some(authority) => {
+                let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                Some(shared.listen(any, Some(authority.acceptor.clone())).await?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            shared,
+            http,
+            https,
+            authority,
+        })
+    }
+
+    /// `http://127.0.0.1:PORT/backend-api`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}/backend-api", self.http)
+    }
+
+    /// `http://127.0.0.1:PORT`, which serves `/oauth/token`.
+    #[must_use]
+    pub fn issuer_url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// `https://localhost:PORT/backend-api`, if the scenario asked for https.
+    #[must_use]
+    pub fn https_base_url(&self) -> Option<String> {
+        self.https
+            .map(|address| format!("https://localhost:{}/backend-api", address.port()))
+    }
+
+    /// `https://localhost:PORT`, if the scenario asked for https.
+    #[must_use]
+    pub fn https_issuer_url(&self) -> Option<String> {
+        self.https
+            .map(|address| format!("https://localhost:{}", address.port()))
+    }
+
+    /// The certificate of the throwaway authority, for `SSL_CERT_FILE`.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.authority.as_ref().map(|authority| authority.pem.as_str())
+    }
+
+    /// The simulated time.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.shared.backend.clock.clone()
+    }
+
+    /// What was received, and what became of it.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        self.shared.backend.log.clone()
+    }
+
+    /// Adds a fault.
+    pub fn fault(&self, rule: FaultRule) -> FaultHandle {
+        self.shared.backend.faults.add(rule)
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.shared.backend.faults.clear();
+    }
+
+    /// A handle to the account of this name.
+    ///
+    /// # Panics
+    /// If the scenario has no such account.
+    #[must_use]
+    pub fn account(&self, name: &str) -> AccountHandle {
+        let index = self
+            .shared
+            .backend
+            .state()
+            .accounts
+            .iter()
+            .position(|a| a.script.name == name);
+        match index {
+            Some(index) => AccountHandle {
+                backend: self.shared.backend.clone(),
+                index,
+            },
+            None => panic!("the scenario has no account {name:?}"),
+        }
+    }
+
+    /// The account of the CLI's own login.
+    #[must_use]
+    pub fn cli(&self) -> AccountHandle {
+        let index = self.shared.backend.state().accounts.len() - 1;
+        AccountHandle {
+            backend: self.shared.backend.clone(),
+            index,
+        }
+    }
+
+    /// Closes the ports: connections are refused until [`Sim::listen_again`].
+    pub async fn stop_listening(&self) {
+        self.shared
+            .listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .cancel();
+        // The listeners are gone when their ports can be bound by us.
+        for address in [Some(self.http), self.https].into_iter().flatten() {
+            while TcpListener::bind(address).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Opens the same ports again.
+    ///
+    /// # Errors
+    /// If another process has taken one meanwhile.
+    pub async fn listen_again(&self) -> io::Result<()> {
+        *self
+            .shared
+            .listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = self.shared.stop.child_token();
+        self.shared.listen(self.http, None).await?;
+        if let (Some(address), Some(authority)) = (self.https, &self.authority) {
+            self.shared
+                .listen(address, Some(authority.acceptor.clone()))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Cuts every open connection.
+    pub fn drop_connections(&self) {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.cancel();
+        *open = self.shared.stop.child_token();
+    }
+
+    /// Stops and waits until every connection has ended.
+    pub async fn shutdown(self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim")
+            .field("http", &self.http)
+            .field("https", &self.https)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    async fn listen(
+        self: &Arc<Self>,
+        address: SocketAddr,
+        tls: Option<tokio_rustls::TlsAcceptor>,
+    ) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let listening = self
+            .listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let shared = self.clone();
+        self.tasks.spawn(async move {
+            loop {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    () = listening.cancelled() => return,
+                };
+                let Ok((stream, _)) = accepted else { continue };
+                let _ = stream.set_nodelay(true);
+                let serve = shared.clone().serve(stream, tls.clone());
+                shared.tasks.spawn(serve);
+            }
+        });
+        Ok(address)
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream, tls: Option<tokio_rustls::TlsAcceptor>) {
+        let control = Arc::new(Control::new());
+        let closing = self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .child_token();
+        let connection = Arc::new(Connection {
+            id: self.connections.fetch_add(1, Ordering::AcqRel) + 1,
+            tls: tls.is_some(),
+            control: control.clone(),
+            closing: closing.clone(),
+        });
+        let wire = Wire::new(stream, control.clone());
+        let facts = Facts {
+            account: None,
+            transport: Transport::Http,
+            kind: Kind::Other,
+            thread_id: None,
+            turn_id: None,
+            model: None,
+            user_text: None,
+        };
+        match self
+            .backend
+            .faults
+            .pick(&facts, &self.backend.ids, |at| at == At::Accept)
+        {
+            Some((_, Fault::Reset)) => return control.reset(),
+            Some((_, Fault::Stall)) => return closing.cancelled().await,
+            Some((_, Fault::Delay(time))) => self.backend.clock.sleep(time).await,
+            Some(_) => return,
+            None => {}
+        }
+        tokio::select! {
+            () = async {
+                match tls {
+                    Some(acceptor) => {
+                        if let Ok(stream) = acceptor.accept(wire).await {
+                            self.http(stream, connection).await;
+                        }
+                    }
+                    None => self.http(wire, connection).await,
+                }
+            } => {}
+            () = closing.cancelled() => {}
+        }
+    }
+
+    async fn http<S>(&self, stream: S, connection: Arc<Connection>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request| http::handle(self.backend.clone(), connection.clone(), request));
+        let _ = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+            .await;
+    }
+}
+
+/// An account of the running simulation.
+#[derive(Clone, Debug)]
+pub struct AccountHandle {
+    backend: Arc<Backend>,
+    index: usize,
+}
+
+impl AccountHandle {
+    /// The text of an `auth.json` with the newest tokens of the account's first sign-in.
+    #[must_use]
+    pub fn auth_json(&self) -> String {
+        self.with(|state, now| auth_json(state.grants.first(self.index), state, self.index, now))
+    }
+
+    /// Signs in once more: an `auth.json` with a grant of its own.
+    #[must_use]
+    pub fn sign_in(&self) -> String {
+        self.with(|state, now| {
+            let script = state.accounts[self.index].script.clone();
+            let tokens = state.grants.sign_in(self.index, &script, &self.backend.ids, now);
+            auth_json(Some(&tokens), state, self.index, now)
+        })
+    }
+
+    /// The newest access token of the first sign-in.
+    #[must_use]
+    pub fn access_token(&self) -> String {
+        self.with(|state, _| {
+            state
+                .grants
+                .first(self.index)
+                .map(|t| t.access.clone())
+                .unwrap_or_default()
+        })
+    }
+
+    /// The newest refresh token of the first sign-in.
+    #[must_use]
+    pub fn refresh_token(&self) -> String {
+        self.with(|state, _| {
+            state
+                .grants
+                .first(self.index)
+                .map(|t| t.refresh.clone())
+                .unwrap_or_default()
+        })
+    }
+
+    /// The `chatgpt-account-id`.
+    #[must_use]
+    pub fn account_id(&self) -> String {
+        self.with(|state, _| state.accounts[self.index].script.account_id.clone())
+    }
+
+    /// The used percent and the reset (Unix seconds) of the general window of a duration, exactly.
+    #[must_use]
+    pub fn window(&self, duration: Duration) -> Option<(f64, i64)> {
+        let minutes = millis(duration) / 60_000;
+        self.with(|state, now| {
+            let account = &mut state.accounts[self.index];
+            account.roll(now);
+            let readings = account.general.readings(now, crate::scenario::Percent::Exact);
+            readings
+                .iter()
+                .find(|r| r.minutes == minutes)
+                .map(|r| (r.used_percent, r.reset_at))
+        })
+    }
+
+    /// Sets the use of the general window of a duration, in units; its timer runs from now if it didn't.
+    pub fn set_used(&self, duration: Duration, units: f64) {
+        self.with(|state, now| {
+            let account = &mut state.accounts[self.index];
+            account.roll(now);
+            account.set_used(millis(duration), units, now);
+        });
+    }
+
+    /// Uses up every general window.
+    pub fn exhaust(&self) {
+        self.with(|state, now| {
+            let account = &mut state.accounts[self.index];
+            account.roll(now);
+            account.exhaust(None, now);
+        });
+    }
+
+    /// Lifts all limits before their time.
+    pub fn lift_limits(&self) {
+        self.with(|state, _| state.accounts[self.index].lift());
+    }
+
+    /// Sets the balance of purchased credits.
+    pub fn set_credits(&self, balance: f64) {
+        self.with(|state, _| state.accounts[self.index].credits = Some(balance));
+    }
+
+    /// Sets the routing override of `accounts/check`.
+    pub fn set_routing_override(&self, value: &str) {
+        self.with(|state, _| value.clone_into(&mut state.accounts[self.index].script.routing_override));
+    }
+
+    /// Sets the backend origin of `accounts/check`.
+    pub fn set_backend_origin(&self, value: &str) {
+        self.with(|state, _| value.clone_into(&mut state.accounts[self.index].script.backend_origin));
+    }
+
+    /// Lets every access token of the account expire now.
+    pub fn expire_access_tokens(&self) {
+        self.with(|state, _| state.grants.expire_access(self.index));
+    }
+
+    /// Takes every access token of the account back; refreshing still works.
+    pub fn revoke_access_tokens(&self) {
+        self.with(|state, _| state.grants.revoke_access(self.index));
+    }
+
+    /// Takes every token of the account back: a person must sign in again.
+    pub fn revoke(&self) {
+        self.with(|state, _| {
+            state.grants.revoke_access(self.index);
+            state.grants.revoke_refresh(self.index);
+        });
+    }
+
+    /// Lets every refresh token of the account expire.
+    pub fn expire_refresh_tokens(&self) {
+        self.with(|state, _| state.grants.expire_refresh(self.index));
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State, i64) -> T) -> T {
+        let now = self.backend.clock.now_unix_millis();
+        act(&mut self.backend.state(), now)
+    }
+}
+
+fn auth_json(tokens: Option<&Tokens>, state: &State, account: usize, now: i64) -> String {
+    let (id, access, refresh) = tokens
+        .map(|t| (t.id.as_str(), t.access.as_str(), t.refresh.as_str()))
+        .unwrap_or_default();
+    json!({
+        "auth_mode": "chatgpt",
+        "OPENAI_API_KEY": null,
+        "tokens": {
+            "id_token": id,
+            "access_token": access,
+            "refresh_token": refresh,
+            "account_id": state.accounts[account].script.account_id,
+        },
+        "last_refresh": rfc3339(now),
+    })
+    .to_string()
+}
+
+/// A Unix time in milliseconds as `2026-11-22T06:49:33.709Z`.
+fn rfc3339(millis: i64) -> String {
+    let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+    // Days since 0000-03-01, so that a leap day ends its year.
+    let z = days + 719_468;
+    let (era, of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        of_day / 3_600_000,
+        of_day / 60_000 % 60,
+        of_day / 1000 % 60,
+        of_day % 1000
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn dates_are_written_as_the_cli_does() {
+        assert_eq!(super::rfc3339(1_795_330_173_709), "2026-11-22T06:49:33.709Z");
+        assert_eq!(super::rfc3339(951_782_400_000), "2000-02-29T00:00:00.000Z");
+    }
+}
