@@ -1,0 +1,40 @@
+# The commands of a working day. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export BATON_ROOT := $(CURDIR)
+
+# Finds the tools that set-up installed, also in a shell that was open before.
+TOOLS := source scripts/tools.sh;
+
+.PHONY: help
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+.PHONY: demo
+demo: ## Watch Baton pass from one simulated account to the next; no account or network needed
+	@scripts/demo $(ARGS)
+
+.PHONY: run
+run: ## Start the desktop application
+	@scripts/setup run
+	@$(TOOLS) cargo run --locked --package baton-desktop -- $(ARGS)
+
+.PHONY: test
+test: ## Check everything: formatting, lints, tests. Needs no display
+	@scripts/setup test
+	@# The crates of other platforms too: their licences are read offline.
+	@$(TOOLS) cargo fetch --locked
+	@$(MAKE) --no-print-directory lint
+	@$(TOOLS) cargo test --locked --workspace
+
+.PHONY: lint
+lint: ## Check formatting and lints only
+	@$(TOOLS) cargo fmt --all --check
+	@$(TOOLS) cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: clean
+clean: ## Remove what was built
+	@$(TOOLS) cargo clean
+	@rm -rf ui/dist gen
