@@ -49,7 +49,7 @@ impl Source {
 /// Starts an engine in this process.
 pub(crate) fn host(_data_dir: Option<PathBuf>) -> Source {
     Source::spawn(|views, stopped| async move {
-        views.send_replace(View::Pool(Vec::new()));
+        views.send_replace(View::Away);
         let _ = stopped.await;
     })
 }

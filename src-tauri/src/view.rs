@@ -1,76 +1,115 @@
-//! What the desktop shows, as plain values: no toolkit, no engine, no clock.
+//! What the desktop shows: a plain value, free of toolkit and engine.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
+use baton_core::LimitFamily;
+use baton_engine::control::protocol::{AccountView, Snapshot, WindowView};
 
 /// Everything on screen is a function of this.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum View {
     /// The engine has not said anything yet.
     Starting,
-    /// The engine could not start. Nothing is routed.
+    /// There is no engine to look at: it could not start, or it has ended. Nothing is routed.
     Failed { reason: String },
     /// Attached, and no Baton answers on the control socket.
     Away,
-    /// The accounts, in the person's order.
-    Pool(Vec<Account>),
+    /// What the engine said last.
+    Pool(Box<Snapshot>),
     /// Quit was asked for; running requests are being finished.
     Quitting,
 }
 
 impl View {
-    pub(crate) fn active(&self) -> Option<&Account> {
+    pub(crate) fn active(&self) -> Option<&AccountView> {
         match self {
-            Self::Pool(accounts) => accounts.iter().find(|account| account.active),
+            Self::Pool(snapshot) => snapshot
+                .accounts
+                .iter()
+                .find(|account| Some(account.id) == snapshot.active),
             Self::Starting | Self::Failed { .. } | Self::Away | Self::Quitting => None,
         }
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Account {
-    pub(crate) label: String,
-    pub(crate) active: bool,
-    pub(crate) standing: Standing,
-    /// Shortest first. There may be one, two or more, and none before the first reading.
-    pub(crate) windows: Vec<Window>,
+/// The windows that meter everything, shortest first. A named limit's concern a few models only.
+pub(crate) fn general_windows(account: &AccountView) -> Vec<&WindowView> {
+    let mut windows: Vec<_> = account
+        .windows
+        .iter()
+        .filter(|window| window.family == LimitFamily::General)
+        .collect();
+    windows.sort_by_key(|window| window.length);
+    windows
 }
 
-/// Whether an account can be used, as the person would say it. Times are hints from the provider, hence optional.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Standing {
-    Eligible,
-    HeldBack,
-    CoolingDown { until: Option<Timestamp> },
-    Exhausted { until: Option<Timestamp> },
-    NeedsAttention { reason: String },
-    Skipped,
-}
+/// Snapshots for the tests of what is made from them.
+#[cfg(test)]
+pub(crate) mod samples {
+    use baton_core::{
+        AccountId, Eligibility, ExhaustedReason, OnRecovery, Percent, Strategy, Timestamp, WindowLength,
+    };
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Window {
-    pub(crate) length: Duration,
-    pub(crate) left: Left,
-}
+    use super::*;
 
-/// Percent left of a window, always within 0 to 100.
-///
-/// The provider speaks of percent *used*; the screen never does. The turn is made here, once.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(crate) struct Left(f64);
+    pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
-impl Left {
-    /// What is left when this much is used. Not a number counts as nothing used: unknown is not exhausted.
-    pub(crate) fn from_used(used: f64) -> Self {
-        if used.is_nan() {
-            Self(100.0)
-        } else {
-            Self((100.0 - used).clamp(0.0, 100.0))
+    pub(crate) fn exhausted() -> Eligibility {
+        Eligibility::Exhausted {
+            until: None,
+            reason: ExhaustedReason::UsedUp,
+            on_credits: false,
         }
     }
 
-    pub(crate) fn percent(self) -> f64 {
-        self.0
+    pub(crate) fn window(minutes: u32, left: f64) -> WindowView {
+        WindowView {
+            family: LimitFamily::General,
+            name: None,
+            length: WindowLength::from_minutes(minutes),
+            left,
+            resets_at: None,
+            observed_at: NOW,
+        }
+    }
+
+    pub(crate) fn account(id: u32, label: &str, windows: Vec<WindowView>) -> AccountView {
+        AccountView {
+            id: AccountId::new(id),
+            label: label.to_owned(),
+            plan: None,
+            state: Eligibility::Eligible,
+            state_text: "Eligible".to_owned(),
+            windows,
+            skipped: false,
+            use_credits: false,
+            threshold: Percent::FULL,
+            window_thresholds: Vec::new(),
+            reserve: false,
+            last_used: None,
+        }
+    }
+
+    /// The first account is active.
+    pub(crate) fn snapshot(accounts: Vec<AccountView>) -> Snapshot {
+        Snapshot {
+            version: "0.0.0".to_owned(),
+            at: NOW,
+            base_urls: None,
+            upstream: String::new(),
+            strategy: Strategy::Sequential,
+            on_recovery: OnRecovery::Stay,
+            wait_for_recovery_secs: 60,
+            active: accounts.first().map(|account| account.id),
+            next: None,
+            pinned: None,
+            braked: false,
+            temporary_failovers: 0,
+            running_requests: 0,
+            accounts,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(crate) fn pool(accounts: Vec<AccountView>) -> View {
+        View::Pool(Box::new(snapshot(accounts)))
     }
 }

@@ -1,6 +1,8 @@
 //! The tray icon as a plain value: one bar for each window of the active account, as long as what is left of it.
 
-use crate::view::{Left, Standing, View};
+use baton_core::Eligibility;
+
+use crate::view::{View, general_windows};
 
 /// Square, 8 bits each of red, green, blue, alpha, rows from the top.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,21 +74,28 @@ fn bars(view: &View) -> Vec<Bar> {
     match view {
         View::Starting | View::Away | View::Quitting => vec![idle, idle],
         View::Failed { .. } => vec![trouble, trouble],
-        View::Pool(accounts) if accounts.is_empty() => vec![idle, idle],
+        View::Pool(snapshot) if snapshot.accounts.is_empty() => vec![idle, idle],
         View::Pool(_) => match view.active() {
-            None => vec![trouble, trouble],
-            Some(account) => match account.standing {
-                Standing::Exhausted { .. } | Standing::NeedsAttention { .. } => vec![trouble, trouble],
-                Standing::Eligible
-                | Standing::HeldBack
-                | Standing::CoolingDown { .. }
-                | Standing::Skipped => {
-                    if account.windows.is_empty() {
+            // Nothing was routed yet, or there is nobody to route to; the menu says which.
+            None => vec![idle, idle],
+            Some(account) => match account.state {
+                Eligibility::Exhausted {
+                    on_credits: false, ..
+                }
+                | Eligibility::NeedsAttention { .. } => {
+                    vec![trouble, trouble]
+                }
+                Eligibility::Exhausted { on_credits: true, .. }
+                | Eligibility::Eligible
+                | Eligibility::HeldBack { .. }
+                | Eligibility::CoolingDown { .. }
+                | Eligibility::Skipped => {
+                    let windows = general_windows(account);
+                    if windows.is_empty() {
                         vec![idle, idle]
                     } else {
-                        account
-                            .windows
-                            .iter()
+                        windows
+                            .into_iter()
                             .take(MOST_BARS)
                             .map(|window| bar(window.left))
                             .collect()
@@ -97,8 +106,7 @@ fn bars(view: &View) -> Vec<Bar> {
     }
 }
 
-fn bar(left: Left) -> Bar {
-    let percent = left.percent();
+fn bar(percent: f64) -> Bar {
     let colour = if percent <= 0.0 {
         NOTHING
     } else if percent <= LITTLE_LEFT {
@@ -162,26 +170,20 @@ fn filled(full: f64, width: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::view::{Account, Window};
+    use crate::view::samples::{account, exhausted, pool, window};
 
     const SIZES: [u32; 5] = [16, 22, 24, 32, 64];
 
-    fn active(standing: Standing, used: &[f64]) -> View {
-        View::Pool(vec![Account {
-            label: "Personal".to_owned(),
-            active: true,
-            standing,
-            windows: used
-                .iter()
-                .map(|&used| Window {
-                    length: Duration::from_secs(3600),
-                    left: Left::from_used(used),
-                })
-                .collect(),
-        }])
+    /// One active account with windows of which this much is left.
+    fn active(state: Eligibility, left: &[f64]) -> View {
+        let windows = (1..)
+            .zip(left)
+            .map(|(hours, &left)| window(hours * 60, left))
+            .collect();
+        let mut account = account(1, "Personal", windows);
+        account.state = state;
+        pool(vec![account])
     }
 
     fn pixel(picture: &Picture, x: u32, y: u32) -> Colour {
@@ -215,7 +217,7 @@ mod tests {
     fn there_are_as_many_bars_as_windows() {
         for size in SIZES {
             for windows in 1..=3 {
-                let picture = draw(&active(Standing::Eligible, &vec![50.0; windows]), size);
+                let picture = draw(&active(Eligibility::Eligible, &vec![50.0; windows]), size);
                 assert_eq!(runs(&picture).len(), windows, "{windows} windows at {size}");
                 assert_eq!(picture.rgba.len(), (size * size * 4) as usize);
             }
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_long_as_what_is_left() {
-        let picture = draw(&active(Standing::Eligible, &[25.0, 75.0]), 32);
+        let picture = draw(&active(Eligibility::Eligible, &[75.0, 25.0]), 32);
         let bars = runs(&picture);
         let middle = |bar: usize| u32::midpoint(bars[bar].0, bars[bar].1);
         // 28 pixels wide between the margins.
@@ -234,15 +236,15 @@ mod tests {
 
     #[test]
     fn only_nothing_is_empty_and_only_everything_is_full() {
-        let coloured = |used: f64, colour| {
-            let picture = draw(&active(Standing::Eligible, &[used]), 32);
+        let coloured = |left: f64, colour| {
+            let picture = draw(&active(Eligibility::Eligible, &[left]), 32);
             let (first, last) = runs(&picture)[0];
             count(&picture, u32::midpoint(first, last), colour)
         };
-        assert_eq!(coloured(0.0, PLENTY), 28);
-        assert_eq!(coloured(0.4, PLENTY), 27);
-        assert_eq!(coloured(99.6, LITTLE), 1);
-        assert_eq!(coloured(100.0, NOTHING), 0);
+        assert_eq!(coloured(100.0, PLENTY), 28);
+        assert_eq!(coloured(99.6, PLENTY), 27);
+        assert_eq!(coloured(0.4, LITTLE), 1);
+        assert_eq!(coloured(0.0, NOTHING), 0);
     }
 
     #[test]
@@ -253,24 +255,21 @@ mod tests {
             let [red, green, blue, _] = pixel(&picture, 11, u32::midpoint(first, last));
             [red, green, blue]
         };
-        assert_eq!(
-            colour_of(&active(Standing::Exhausted { until: None }, &[100.0])),
-            NOTHING[..3]
-        );
+        assert_eq!(colour_of(&active(exhausted(), &[0.0])), NOTHING[..3]);
         assert_eq!(
             colour_of(&View::Failed {
                 reason: String::new()
             }),
             NOTHING[..3]
         );
-        assert_eq!(colour_of(&View::Pool(Vec::new())), IDLE[..3]);
+        assert_eq!(colour_of(&pool(Vec::new())), IDLE[..3]);
         assert_eq!(colour_of(&View::Away), IDLE[..3]);
     }
 
     #[test]
     fn nothing_is_drawn_at_the_edge() {
         for size in SIZES {
-            let picture = draw(&active(Standing::Eligible, &[10.0, 20.0, 30.0]), size);
+            let picture = draw(&active(Eligibility::Eligible, &[10.0, 20.0, 30.0]), size);
             for at in 0..size {
                 for (x, y) in [(at, 0), (at, size - 1), (0, at), (size - 1, at)] {
                     assert_eq!(pixel(&picture, x, y)[3], 0, "{x},{y} at {size}");
@@ -281,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_same_view_gives_the_same_pixels() {
-        let view = active(Standing::HeldBack, &[94.9]);
+        let view = active(Eligibility::Eligible, &[94.9]);
         assert_eq!(draw(&view, 24), draw(&view, 24));
     }
 }

@@ -3,10 +3,10 @@
 //! [`entries`] says what the menu is for a view; [`change`] says what must be done to the menu that is on screen. An
 //! open menu closes when it is replaced, so texts are changed in place and only another structure makes a new menu.
 
-use jiff::Zoned;
+use baton_core::{Eligibility, explain};
+use baton_engine::control::protocol::AccountView;
 
-use super::words;
-use crate::view::{Account, Standing, View};
+use crate::view::{View, general_windows};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -48,11 +48,14 @@ pub(crate) enum Change {
     Structure,
 }
 
-/// `now` decides only how a time is said (today's without its day).
-pub(crate) fn entries(view: &View, now: &Zoned) -> Vec<Entry> {
+pub(crate) fn entries(view: &View) -> Vec<Entry> {
     let mut entries = vec![Entry::Note(headline(view))];
-    if let View::Pool(accounts) = view {
-        entries.extend(accounts.iter().map(|account| Entry::Note(line(account, now))));
+    if let View::Pool(snapshot) = view {
+        entries.extend(snapshot.accounts.iter().map(|account| Entry::Note(line(account))));
+        if !snapshot.problems.is_empty() {
+            entries.push(Entry::Separator);
+            entries.extend(snapshot.problems.iter().cloned().map(Entry::Note));
+        }
     }
     entries.push(Entry::Separator);
     entries.push(Entry::Action {
@@ -65,55 +68,39 @@ pub(crate) fn entries(view: &View, now: &Zoned) -> Vec<Entry> {
 fn headline(view: &View) -> String {
     match view {
         View::Starting => "Starting…".to_owned(),
-        View::Failed { reason } => format!("Baton could not start: {reason}"),
+        View::Failed { reason } => format!("Baton is not running: {reason}"),
         View::Away => "No Baton is running here".to_owned(),
         View::Quitting => "Finishing what runs…".to_owned(),
-        View::Pool(accounts) if accounts.is_empty() => "No account yet — run `baton accounts add`".to_owned(),
+        View::Pool(snapshot) if snapshot.accounts.is_empty() => {
+            "No account yet — run `baton accounts add`".to_owned()
+        }
         View::Pool(_) => match view.active() {
             Some(account) => format!("Active: {}", account.label),
-            None => "No account is active".to_owned(),
+            None => "No account is active yet".to_owned(),
         },
     }
 }
 
-fn line(account: &Account, now: &Zoned) -> String {
-    format!("{} — {}", account.label, standing(account, now))
-}
-
-fn standing(account: &Account, now: &Zoned) -> String {
-    match &account.standing {
-        Standing::Eligible if account.windows.is_empty() => "usage not known yet".to_owned(),
-        Standing::Eligible => windows(account),
-        Standing::HeldBack => match account
-            .windows
-            .iter()
-            .map(|window| window.left)
-            .min_by(|a, b| a.percent().total_cmp(&b.percent()))
-        {
-            Some(left) => format!("Set aside at {} left", words::left(left)),
-            None => "Set aside".to_owned(),
-        },
-        Standing::CoolingDown { until: Some(until) } => {
-            format!("Cooling down until {}", words::clock(*until, now))
-        }
-        Standing::CoolingDown { until: None } => "Cooling down".to_owned(),
-        Standing::Exhausted { until: Some(until) } => {
-            format!("Limit reached · back {}", words::clock(*until, now))
-        }
-        Standing::Exhausted { until: None } => "Limit reached".to_owned(),
-        Standing::NeedsAttention { reason } => format!("Needs attention: {reason}"),
-        Standing::Skipped if account.windows.is_empty() => "Skipped".to_owned(),
-        Standing::Skipped => format!("Skipped · {}", windows(account)),
-    }
-}
-
-fn windows(account: &Account) -> String {
-    account
-        .windows
-        .iter()
-        .map(|&window| words::window(window))
+/// What is left of an account, and its state where that says more.
+fn line(account: &AccountView) -> String {
+    let left = general_windows(account)
+        .into_iter()
+        .map(|window| format!("{} {} % left", window.length, explain::percent(window.left)))
         .collect::<Vec<_>>()
-        .join(", ")
+        .join(", ");
+    let says = match (&account.state, left.is_empty()) {
+        (Eligibility::Eligible, true) => "usage not known yet".to_owned(),
+        (Eligibility::Eligible, false) => left,
+        // "0 % left" would only repeat what the state says, with the time that matters pushed aside.
+        (Eligibility::Exhausted { .. } | Eligibility::HeldBack { .. }, _) | (_, true) => {
+            account.state_text.clone()
+        }
+        (
+            Eligibility::CoolingDown { .. } | Eligibility::NeedsAttention { .. } | Eligibility::Skipped,
+            false,
+        ) => format!("{} · {left}", account.state_text),
+    };
+    format!("{} — {says}", account.label)
 }
 
 pub(crate) fn change(old: &[Entry], new: &[Entry]) -> Change {
@@ -146,42 +133,18 @@ pub(crate) fn change(old: &[Entry], new: &[Entry]) -> Change {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::view::{Left, Window};
+    use crate::view::samples::{account, exhausted, pool, snapshot, window};
 
-    fn now() -> Zoned {
-        "2026-11-25T09:00[UTC]".parse().expect("a time")
-    }
-
-    fn account(label: &str, standing: Standing, used: &[(u64, f64)]) -> Account {
-        Account {
-            label: label.to_owned(),
-            active: false,
-            standing,
-            windows: used
-                .iter()
-                .map(|&(hours, used)| Window {
-                    length: Duration::from_secs(hours * 3600),
-                    left: Left::from_used(used),
-                })
-                .collect(),
-        }
-    }
-
-    fn personal_active() -> Vec<Account> {
+    fn two() -> Vec<AccountView> {
         vec![
-            Account {
-                active: true,
-                ..account("Personal", Standing::Eligible, &[(5, 36.5), (168, 12.0)])
-            },
-            account("Work", Standing::Eligible, &[(5, 0.0)]),
+            account(1, "Personal", vec![window(10_080, 88.0), window(300, 63.5)]),
+            account(2, "Work", vec![window(300, 100.0)]),
         ]
     }
 
     fn texts(view: &View) -> Vec<String> {
-        entries(view, &now())
+        entries(view)
             .into_iter()
             .map(|entry| match entry {
                 Entry::Note(text) => text,
@@ -191,17 +154,13 @@ mod tests {
             .collect()
     }
 
-    fn said(standing: Standing, used: &[(u64, f64)]) -> String {
-        line(&account("Work", standing, used), &now())
-    }
-
     #[test]
     fn names_the_active_account_and_what_each_has_left() {
         assert_eq!(
-            texts(&View::Pool(personal_active())),
+            texts(&pool(two())),
             [
                 "Active: Personal",
-                "Personal — 5 h 63 % left, week 88 % left",
+                "Personal — 5 h 63.5 % left, week 88 % left",
                 "Work — 5 h 100 % left",
                 "----",
                 "[quit] Quit",
@@ -212,7 +171,7 @@ mod tests {
     #[test]
     fn an_empty_pool_says_how_to_begin() {
         assert_eq!(
-            texts(&View::Pool(Vec::new())),
+            texts(&pool(Vec::new())),
             ["No account yet — run `baton accounts add`", "----", "[quit] Quit"]
         );
     }
@@ -226,7 +185,7 @@ mod tests {
             },
             View::Away,
             View::Quitting,
-            View::Pool(personal_active()),
+            pool(two()),
         ] {
             assert_eq!(
                 texts(&view).last().map(String::as_str),
@@ -237,70 +196,57 @@ mod tests {
     }
 
     #[test]
-    fn says_why_an_account_is_not_eligible() {
-        let at = "2026-11-25T16:40Z".parse().ok();
-        assert_eq!(
-            said(Standing::Exhausted { until: at }, &[(5, 100.0)]),
-            "Work — Limit reached · back 16:40"
-        );
-        assert_eq!(
-            said(Standing::Exhausted { until: None }, &[]),
-            "Work — Limit reached"
-        );
-        assert_eq!(
-            said(Standing::CoolingDown { until: at }, &[]),
-            "Work — Cooling down until 16:40"
-        );
-        assert_eq!(
-            said(Standing::HeldBack, &[(5, 20.0), (168, 95.0)]),
-            "Work — Set aside at 5 % left"
-        );
-        assert_eq!(
-            said(
-                Standing::NeedsAttention {
-                    reason: "sign in again".to_owned()
-                },
-                &[]
-            ),
-            "Work — Needs attention: sign in again"
-        );
-        assert_eq!(
-            said(Standing::Skipped, &[(5, 50.0)]),
-            "Work — Skipped · 5 h 50 % left"
-        );
-        assert_eq!(said(Standing::Eligible, &[]), "Work — usage not known yet");
+    fn the_state_is_said_in_the_engine_s_words() {
+        let mut work = account(1, "Work", vec![window(300, 0.0)]);
+        work.state = exhausted();
+        work.state_text = "Used up · back 16:40".to_owned();
+        assert_eq!(line(&work), "Work — Used up · back 16:40");
+
+        work.state = Eligibility::Skipped;
+        work.state_text = "Skipped".to_owned();
+        assert_eq!(line(&work), "Work — Skipped · 5 h 0 % left");
+
+        work.windows.clear();
+        assert_eq!(line(&work), "Work — Skipped");
+        work.state = Eligibility::Eligible;
+        assert_eq!(line(&work), "Work — usage not known yet");
+    }
+
+    #[test]
+    fn problems_stand_below_the_accounts() {
+        let mut snapshot = snapshot(two());
+        snapshot
+            .problems
+            .push("The keychain is locked: unlock it".to_owned());
+        let texts = texts(&View::Pool(Box::new(snapshot)));
+        assert_eq!(texts[3..5], ["----", "The keychain is locked: unlock it"]);
     }
 
     #[test]
     fn the_same_menu_needs_no_change() {
-        let menu = entries(&View::Pool(personal_active()), &now());
+        let menu = entries(&pool(two()));
         assert_eq!(change(&menu, &menu), Change::Nothing);
     }
 
     #[test]
     fn a_switch_changes_texts_in_place() {
-        let before = personal_active();
-        let mut after = before.clone();
-        after[0] = account("Personal", Standing::Exhausted { until: None }, &[(5, 100.0)]);
-        after[1].active = true;
-        let (before, after) = (
-            entries(&View::Pool(before), &now()),
-            entries(&View::Pool(after), &now()),
-        );
+        let mut after = snapshot(two());
+        after.accounts[0].state = exhausted();
+        after.accounts[0].state_text = "Used up · back 16:40".to_owned();
+        after.active = Some(after.accounts[1].id);
         assert_eq!(
-            change(&before, &after),
+            change(&entries(&pool(two())), &entries(&View::Pool(Box::new(after)))),
             Change::Texts(vec![
                 (0, "Active: Work".to_owned()),
-                (1, "Personal — Limit reached".to_owned()),
+                (1, "Personal — Used up · back 16:40".to_owned()),
             ])
         );
     }
 
     #[test]
     fn a_new_account_is_another_structure() {
-        let one = entries(&View::Pool(personal_active()[..1].to_vec()), &now());
-        let two = entries(&View::Pool(personal_active()), &now());
-        assert_eq!(change(&one, &two), Change::Structure);
+        let one = entries(&pool(two()[..1].to_vec()));
+        assert_eq!(change(&one, &entries(&pool(two()))), Change::Structure);
         // As many entries, of other kinds.
         assert_eq!(
             change(&[Entry::Separator], &[Entry::Note("Starting…".to_owned())]),

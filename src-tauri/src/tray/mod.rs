@@ -2,9 +2,7 @@
 
 pub(crate) mod icon;
 pub(crate) mod menu;
-mod words;
 
-use jiff::Zoned;
 use tauri::image::Image;
 use tauri::menu::{IsMenuItem, Menu, MenuItem, PredefinedMenuItem};
 use tauri::tray::{TrayIcon, TrayIconBuilder};
@@ -44,7 +42,7 @@ impl Tray {
         view: &View,
         clicks: mpsc::UnboundedSender<Action>,
     ) -> tauri::Result<Self> {
-        let entries = menu::entries(view, &Zoned::now());
+        let entries = menu::entries(view);
         let items = build(app, &entries)?;
         let picture = icon::draw(view, ICON_SIZE);
         let icon = TrayIconBuilder::with_id("baton")
@@ -74,7 +72,7 @@ impl Tray {
     }
 
     fn show_menu(&mut self, view: &View) -> tauri::Result<()> {
-        let entries = menu::entries(view, &Zoned::now());
+        let entries = menu::entries(view);
         match menu::change(&self.entries, &entries) {
             Change::Nothing => {}
             Change::Texts(texts) => {
