@@ -309,7 +309,7 @@ impl Backend {
         let (name, unique) = (self.name_of(ask.account), self.ids.hex());
         let answer = self.composer(ask, &name, &unique).prewarm();
         self.log.edit(ask.entry, |entry| {
-            entry.response_id = Some(answer.response_id.clone())
+            entry.response_id = Some(answer.response_id.clone());
         });
         Ok(self.struck(
             ask,
@@ -386,7 +386,7 @@ impl Backend {
             }
         }
         self.log.edit(ask.entry, |entry| {
-            entry.response_id = Some(answer.response_id.clone())
+            entry.response_id = Some(answer.response_id.clone());
         });
         if ask.facts.transport == Transport::WebSocket {
             let state = self.turn_state(ask.account);
@@ -447,7 +447,7 @@ impl Backend {
         };
         if let Some((at, fault)) = self.faults.pick(&ask.facts, &self.ids, reaches) {
             self.log.edit(ask.entry, |entry| {
-                entry.fault = Some(format!("{} at {at:?}", fault.name()))
+                entry.fault = Some(format!("{} at {at:?}", fault.name()));
             });
             strike::insert(&mut script.steps, at, fault);
         }
@@ -458,7 +458,7 @@ impl Backend {
     pub(crate) fn fault_at(&self, entry: u64, facts: &Facts, at: impl Fn(At) -> bool) -> Option<Fault> {
         let (at, fault) = self.faults.pick(facts, &self.ids, at)?;
         self.log.edit(entry, |entry| {
-            entry.fault = Some(format!("{} at {at:?}", fault.name()))
+            entry.fault = Some(format!("{} at {at:?}", fault.name()));
         });
         Some(fault)
     }

@@ -8,12 +8,14 @@
 //! - [`clock`]: simulated time, compressed and advanced by hand.
 //! - [`fault`] says which request is struck where and by what; [`failure`] holds every error body.
 //! - [`log`]: what was received and what became of it.
+//! - [`client`]: a small Codex-like client, for the demo, soaks and benches.
 //!
 //! Inside, a request's way: `wire` (a socket that can be cut) → `tls` → `http` (routes) → `post` or `websocket`
 //! → `ask` (what is wanted) → `backend` (refuse, or charge `meter` and answer) → `answer` (the model's events) →
 //! `strike` (plays them, faults included). `quota` writes readings, `token` issues JWTs, `issuer` refreshes them,
 //! `ids` is the seeded source of every id.
 
+pub mod client;
 pub mod clock;
 pub mod failure;
 pub mod fault;
@@ -36,6 +38,7 @@ mod token;
 mod websocket;
 mod wire;
 
+pub use client::{Client, Login, Mode, TurnError, TurnReport};
 pub use clock::Clock;
 pub use failure::Failure;
 pub use fault::{At, Facts, Fault, FaultHandle, FaultRule};
