@@ -72,9 +72,9 @@ pub(crate) fn of_kind(kind: &str, event: &Value, now: Timestamp) -> Option<Outco
 fn of_frame(event: &Value, now: Timestamp) -> Outcome {
     let status = ["status", "status_code"]
         .into_iter()
-        .find_map(|key| event.get(key)?.as_u64())
-        .and_then(|status| u16::try_from(status).ok())
-        .filter(|status| (300..600).contains(status));
+        .find_map(|key| lenient::number(event.get(key)?))
+        .filter(|status| (300.0..600.0).contains(status))
+        .map(|status| status as u16);
     Said::read(event).outcome(status, &frame_headers(event), now)
 }
 
@@ -150,10 +150,13 @@ impl<'v> Said<'v> {
     }
 
     fn outcome(&self, status: Option<u16>, headers: &HeaderMap, now: Timestamp) -> Outcome {
-        let by_code = [self.kind, self.code]
-            .into_iter()
+        let known = [self.kind, self.code].map(|code| self.by_code(code?, status, headers, now));
+        // Proof of exhaustion counts wherever it stands.
+        let limit = known
+            .iter()
             .flatten()
-            .find_map(|code| self.by_code(code, status, headers, now));
+            .find(|outcome| matches!(outcome, Outcome::UsageLimit { .. }));
+        let by_code = limit.or_else(|| known.iter().flatten().next()).cloned();
         by_code
             .or_else(|| self.by_message(status))
             .unwrap_or_else(|| self.by_status(status, headers, now))
@@ -167,6 +170,14 @@ impl<'v> Said<'v> {
         now: Timestamp,
     ) -> Option<Outcome> {
         let limit = |kind| {
+            // The header is finer than the code: `usage_limit_reached` with `workspace_owner_credits_depleted`.
+            let kind = match kind {
+                LimitKind::UsageLimit => headers::reached_type(headers)
+                    .filter(|reached| reached.starts_with("workspace_"))
+                    .and_then(|reached| workspace_limit(reached, status))
+                    .unwrap_or(kind),
+                finer => finer,
+            };
             let resets_at = lenient::reset(self.resets_at, self.resets_in, now).filter(|at| *at > now);
             Outcome::UsageLimit {
                 family: headers::limited_family(headers),
@@ -222,10 +233,8 @@ impl<'v> Said<'v> {
         }
         let text = clip(self.message).to_ascii_lowercase();
         let says = |part: &str| text.contains(part);
-        let cipher = says("could not be decrypted or parsed")
-            || (says("organization_id did not match")
-                && (says("encrypt") || status.is_none_or(|s| s == 400)));
-        if cipher {
+        let cipher = says("could not be decrypted or parsed") || says("organization_id did not match");
+        if cipher && status.is_none_or(|status| status == 400) {
             return Some(Outcome::CiphertextRefused);
         }
         let model = says("model")

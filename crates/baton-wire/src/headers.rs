@@ -89,6 +89,11 @@ pub(crate) fn limited_family(headers: &HeaderMap) -> Option<LimitFamily> {
     })
 }
 
+/// `x-codex-rate-limit-reached-type`
+pub(crate) fn reached_type(headers: &HeaderMap) -> Option<&str> {
+    text(headers, "x-codex-rate-limit-reached-type")
+}
+
 /// Header prefix and family of each limit that has a `used-percent`, each once.
 fn families(headers: &HeaderMap) -> Vec<(String, LimitFamily)> {
     let mut found: Vec<(String, LimitFamily)> = Vec::new();
