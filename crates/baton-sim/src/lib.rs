@@ -3,26 +3,30 @@
 //! It writes the bytes of the protocol by hand and leans on no other crate of this workspace: a wrong field
 //! name must not encode and decode alike.
 //!
-//! - [`scenario`]: what a simulation starts from: accounts, windows, how the model answers, how limits show.
-//! - [`sim`]: the running thing: [`Sim`] listens, [`AccountHandle`] moves an account by hand.
+//! - [`scenario`]: what a simulation starts from: how the model answers, how limits show; [`script`]: its accounts
+//!   and their windows.
+//! - [`sim`]: the running thing: [`Sim`] listens; [`handle`]: an account moved by hand.
 //! - [`clock`]: simulated time, compressed and advanced by hand.
 //! - [`fault`] says which request is struck where and by what; [`failure`] holds every error body.
 //! - [`log`]: what was received and what became of it.
 //! - [`client`]: a small Codex-like client, for the demo, soaks and benches.
 //!
 //! Inside, a request's way: `wire` (a socket that can be cut) → `tls` → `http` (routes) → `post` or `websocket`
-//! → `ask` (what is wanted) → `backend` (refuse, or charge `meter` and answer) → `answer` (the model's events) →
+//! → `ask` (what is wanted) → `admit` (refuse, or charge `meter` and answer) → `answer` (the model's events) →
 //! `strike` (plays them, faults included). `quota` writes readings, `token` issues JWTs, `issuer` refreshes them,
-//! `ids` is the seeded source of every id.
+//! `ids` is the seeded source of every id, `backend` what all of them share.
 
 pub mod client;
 pub mod clock;
 pub mod failure;
 pub mod fault;
+pub mod handle;
 pub mod log;
 pub mod scenario;
+pub mod script;
 pub mod sim;
 
+mod admit;
 mod answer;
 mod ask;
 mod backend;
@@ -42,8 +46,8 @@ pub use client::{Client, Login, Mode, TurnError, TurnReport};
 pub use clock::Clock;
 pub use failure::Failure;
 pub use fault::{At, Facts, Fault, FaultHandle, FaultRule};
+pub use handle::AccountHandle;
 pub use log::{Entry, Kind, Log, Outcome, Transport, Violation, ViolationKind};
-pub use scenario::{
-    AccountScript, Crossing, FamilyScript, LimitForm, Output, Percent, Scenario, Slot, WindowScript,
-};
-pub use sim::{AccountHandle, Sim};
+pub use scenario::{Crossing, LimitForm, Output, Percent, Scenario};
+pub use script::{AccountScript, FamilyScript, Slot, WindowScript};
+pub use sim::Sim;

@@ -148,7 +148,8 @@ pub struct Entry {
     pub items: Vec<String>,
     /// The fault that was applied.
     pub fault: Option<String>,
-    /// Header names in lower case; the bearer is reduced to its token's `jti`.
+    /// Header names in lower case; the bearer is reduced to its token's `jti`. Empty when the scenario doesn't
+    /// keep bodies.
     pub headers: BTreeMap<String, String>,
     /// Bytes of the body as received.
     pub bytes_received: usize,
@@ -324,7 +325,7 @@ impl Log {
         }
     }
 
-    /// Forgets everything so far but keeps counting; for long runs between two readings.
+    /// Lets go of the bodies kept so far; for long runs between two readings.
     pub fn forget_bodies(&self) {
         for entry in &mut self.records().entries {
             entry.body = Bytes::new();

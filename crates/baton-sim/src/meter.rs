@@ -1,7 +1,8 @@
 //! An account at work: windows that fill, start at first use and reset; named limits; credits.
 
 use crate::clock::millis;
-use crate::scenario::{AccountScript, Percent, Slot, WindowScript};
+use crate::scenario::Percent;
+use crate::script::{AccountScript, Slot, WindowScript};
 
 /// A window as a reader sees it at some moment.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,8 @@
 //! How a quota is written: response headers, the `codex.rate_limits` frame, `wham/usage`.
 
 use crate::meter::{Account, Meter, Reading};
-use crate::scenario::{Percent, Slot};
+use crate::scenario::Percent;
+use crate::script::Slot;
 
 /// A JSON string literal.
 pub(crate) fn quote(text: &str) -> String {

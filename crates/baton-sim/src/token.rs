@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::clock::millis;
 use crate::ids::Ids;
-use crate::scenario::AccountScript;
+use crate::script::AccountScript;
 
 /// The three tokens of a sign-in.
 #[derive(Clone, Debug)]
