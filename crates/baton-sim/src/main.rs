@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use baton_sim::{
-    AccountScript, Entry, LimitForm, Log, Outcome, Output, Scenario, Sim, Transport, WindowScript,
+    AccountScript, At, Entry, Failure, Fault, FaultRule, LimitForm, Log, Outcome, Output, Scenario, Sim,
+    Transport, WindowScript,
 };
 use clap::{Parser, ValueEnum};
 
@@ -36,6 +37,12 @@ struct Args {
     /// The text of answers; {user}, {n}, {id}, {account} and {model} are filled in.
     #[arg(long)]
     answer: Option<String>,
+    /// The backend origin of accounts/check; a CLI without a proxy between needs https://chatgpt.com.
+    #[arg(long, default_value = "NO_CONSTRAINT")]
+    backend_origin: String,
+    /// Refuse WebSockets with 426, so that clients use HTTP.
+    #[arg(long)]
+    http_only: bool,
     /// Also serve https and wss; the authority's certificate is written to ca.pem in --auth-dir.
     #[arg(long, requires = "auth_dir")]
     https: bool,
@@ -136,8 +143,12 @@ fn scenario(args: &Args, names: &[String]) -> Scenario {
     if let Some(template) = &args.answer {
         scenario = scenario.output(Output::new().template(template));
     }
+    if args.http_only {
+        let refusal = Failure::new(426, "invalid_request_error", "upgrade_required", "Use HTTP");
+        scenario = scenario.fault(FaultRule::new(At::Upgrade, Fault::Refuse(refusal)));
+    }
     for name in names {
-        let mut account = AccountScript::new(name);
+        let mut account = AccountScript::new(name).backend_origin(&args.backend_origin);
         if args.five_hours > 0.0 {
             account = account.window(WindowScript::five_hours(args.five_hours));
         }

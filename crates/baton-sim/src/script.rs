@@ -225,7 +225,8 @@ impl AccountScript {
         self
     }
 
-    /// `workspace_backend_origin` of `accounts/check`.
+    /// `workspace_backend_origin` of `accounts/check` (`NO_CONSTRAINT`). A CLI that talks to the
+    /// simulation without a proxy between needs `https://chatgpt.com` here: it refuses http origins otherwise.
     #[must_use]
     pub fn backend_origin(mut self, value: impl Into<String>) -> Self {
         self.backend_origin = value.into();
