@@ -32,7 +32,7 @@ test: ## Check everything: formatting, lints, tests. Needs no display
 .PHONY: lint
 lint: ## Check formatting and lints only
 	@$(TOOLS) cargo fmt --all --check
-	@$(TOOLS) cargo clippy --locked --workspace --all-targets -- -D warnings
+	@$(TOOLS) cargo clippy --locked --workspace --all-targets -- $$(baton_deny_warnings)
 
 .PHONY: clean
 clean: ## Remove what was built
