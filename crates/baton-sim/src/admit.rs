@@ -204,7 +204,7 @@ impl Backend {
         let reaches = |at| match at {
             At::Created | At::Output(_) | At::BeforeCompleted | At::AfterCompleted => true,
             At::ToolCall => has_tool_call,
-            At::Accept | At::Upgrade | At::Head | At::Route(_) => false,
+            At::Accept | At::Upgrade | At::Head | At::Route(_) | At::AfterRoute(_) => false,
         };
         if let Some((at, fault)) = self.faults.pick(&ask.facts, &self.ids, reaches) {
             self.log.edit(ask.entry, |entry| {

@@ -33,6 +33,9 @@ pub enum At {
     AfterCompleted,
     /// In place of the answer of a side route: `Models`, `AccountsCheck`, `Usage`, `Token`, …
     Route(Kind),
+    /// After a side route has done its work, in place of its answer: a refresh token is used up, and the new
+    /// tokens are lost on their way. `Token` only.
+    AfterRoute(Kind),
 }
 
 /// What happens there.
@@ -241,7 +244,7 @@ impl FaultRule {
         let kind = match self.at {
             At::Accept => true,
             At::Upgrade => facts.kind == Kind::Upgrade,
-            At::Route(kind) => facts.kind == kind,
+            At::Route(kind) | At::AfterRoute(kind) => facts.kind == kind,
             _ if self.prewarm => facts.kind == Kind::Prewarm,
             _ => matches!(facts.kind, Kind::Generate | Kind::Compact),
         };

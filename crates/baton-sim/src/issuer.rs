@@ -41,10 +41,7 @@ pub(crate) async fn token(
         entry.account.clone_from(&facts.account);
         entry.bytes_received = body.len();
     });
-    // Spoils the answer only: the token is used up all the same, as when an answer is lost on its way.
-    let after_use = backend.fault_at(entry, &facts, |at| at == At::AfterCompleted);
-    if after_use.is_none()
-        && let Some(fault) = backend.fault_at(entry, &facts, |at| at == At::Route(facts.kind))
+    if let Some(fault) = backend.fault_at(entry, &facts, |at| at == At::Route(facts.kind))
         && let HeadFault::Answer(answer) = head_fault(backend, entry, connection, &fault).await?
     {
         return Ok(answer);
@@ -60,6 +57,11 @@ pub(crate) async fn token(
     }
     match exchange(backend, refresh_token) {
         Ok(tokens) => {
+            if let Some(fault) = backend.fault_at(entry, &facts, |at| at == At::AfterRoute(facts.kind))
+                && let HeadFault::Answer(answer) = head_fault(backend, entry, connection, &fault).await?
+            {
+                return Ok(answer);
+            }
             backend.end(entry, Outcome::Completed);
             let body = json!({
                 "id_token": tokens.id,

@@ -11,6 +11,22 @@
 //! - [`log`]: what was received and what became of it.
 //! - [`client`]: a small Codex-like client, for the demo, soaks and benches.
 //!
+//! ```
+//! use baton_sim::{AccountScript, At, Client, Fault, FaultRule, Login, Scenario, Sim, WindowScript};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let account = AccountScript::new("acct-a").window(WindowScript::five_hours(20.0));
+//! let sim = Sim::start(Scenario::new().account(account)).await;
+//! sim.fault(FaultRule::new(At::Output(1), Fault::Reset).account("acct-a").nth(1));
+//!
+//! let login = Login::from_auth_json(&sim.account("acct-a").auth_json()).ok_or("no auth.json")?;
+//! let report = Client::new(sim.base_url(), login).turn("hello [tool: ls]").await;
+//! assert!(report.completed && report.reconnects == 1);
+//! assert_eq!(sim.log().served_by("acct-a").len(), 2);
+//! assert!(sim.log().violations().is_empty());
+//! # Ok(()) }
+//! ```
+//!
 //! Inside, a request's way: `wire` (a socket that can be cut) → `tls` → `http` (routes) → `post` or `websocket`
 //! → `ask` (what is wanted) → `admit` (refuse, or charge `meter` and answer) → `answer` (the model's events) →
 //! `strike` (plays them, faults included). `quota` writes readings, `token` issues JWTs, `issuer` refreshes them,

@@ -42,7 +42,7 @@ pub(crate) fn insert(steps: &mut Vec<Step>, at: At, fault: Fault) {
         At::ToolCall => after_nth(2, true),
         At::BeforeCompleted => completed,
         At::AfterCompleted => steps.len(),
-        At::Accept | At::Upgrade | At::Head | At::Route(_) => 0,
+        At::Accept | At::Upgrade | At::Head | At::Route(_) | At::AfterRoute(_) => 0,
     };
     steps.insert(index.min(steps.len()), Step::Fault(fault));
 }

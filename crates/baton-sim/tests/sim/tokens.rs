@@ -104,3 +104,16 @@ async fn a_refresh_can_be_refused_for_a_while() {
     assert_eq!(refresh(&sim, &token).await.0, 503);
     assert_eq!(refresh(&sim, &token).await.0, 200);
 }
+
+#[tokio::test]
+async fn the_answer_to_a_refresh_can_be_lost() {
+    let sim = Sim::start(scenario()).await;
+    let rule = FaultRule::new(At::AfterRoute(Kind::Token), Fault::Refuse(Failure::bad_gateway()));
+    sim.fault(rule.first(1));
+    let token = sim.account("acct-a").refresh_token();
+    assert_eq!(refresh(&sim, &token).await.0, 502);
+    assert_eq!(
+        refresh(&sim, &token).await.1["error"]["code"],
+        "refresh_token_reused"
+    );
+}

@@ -1,6 +1,8 @@
 //! Turns that go well: transports, tools, the log.
 
-use baton_sim::{Kind, Mode, Output, Sim, Transport};
+use std::collections::HashSet;
+
+use baton_sim::{At, Fault, FaultRule, Kind, Mode, Output, Sim, Transport};
 
 use crate::{bearer, call, client, post, scenario};
 
@@ -118,14 +120,53 @@ async fn side_routes_answer_as_the_captures_show() {
 }
 
 #[tokio::test]
-async fn https_and_wss_present_the_throwaway_authority() {
+async fn https_presents_the_throwaway_authority() {
+    use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let sim = Sim::start(scenario().https()).await;
-    assert!(
-        sim.ca_pem()
-            .is_some_and(|pem| pem.starts_with("-----BEGIN CERTIFICATE-----"))
+    let pem = sim.ca_pem().expect("an authority");
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate"))
+        .expect("a root");
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("protocols")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let url: url::Url = sim.https_base_url().expect("https").parse().expect("a url");
+    let socket = tokio::net::TcpStream::connect(("127.0.0.1", url.port().expect("a port"))).await;
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut socket = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config))
+        .connect(name, socket.expect("a socket"))
+        .await
+        .expect("a handshake");
+    let [(_, token), _] = bearer(&sim, "acct-a");
+    let request = format!(
+        "GET /backend-api/codex/models HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\nconnection: close\r\n\r\n"
     );
-    assert!(
-        sim.https_base_url()
-            .is_some_and(|url| url.starts_with("https://localhost:"))
-    );
+    socket.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.ends_with(r#"{"models":[]}"#), "{answer}");
+    assert!(sim.log().entries()[0].tls);
+}
+
+#[tokio::test]
+async fn many_clients_at_once_lose_and_repeat_nothing() {
+    let sim = Sim::start(scenario()).await;
+    sim.fault(FaultRule::new(At::Created, Fault::Cut).probability(0.2));
+    let turns = (0..20).map(|n| {
+        let mode = if n % 2 == 0 { Mode::WebSocket } else { Mode::Http };
+        let mut client = client(&sim, "acct-a", mode).seed(100 + n);
+        tokio::spawn(async move { client.turn(&format!("question {n} [tool: ls]")).await })
+    });
+    let mut answers = HashSet::new();
+    for turn in turns.collect::<Vec<_>>() {
+        let report = turn.await.expect("a report");
+        assert!(report.completed && report.repeated.is_empty(), "{report:?}");
+        assert!(answers.insert(report.answer().to_owned()));
+    }
+    assert_eq!(sim.log().served_by("acct-a").len(), 40);
 }
