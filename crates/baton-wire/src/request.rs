@@ -24,6 +24,8 @@ pub struct Skim<'a> {
     pub has_encrypted_content: bool,
     /// `client_metadata` holds a turn state, which [`strip_turn_state`] would remove.
     pub has_turn_state: bool,
+    /// Its value, where that is a string of at most 64 KiB.
+    pub turn_state: Option<Cow<'a, str>>,
 }
 
 /// The frame's `type`. An HTTP body has none.
@@ -64,7 +66,7 @@ impl<'a> Skim<'a> {
             } else if key.is("client_metadata") {
                 let mut again = cursor.clone();
                 metadata = Facts::client_metadata(cursor)?;
-                skim.has_turn_state = holds_turn_state(&mut again)?;
+                (skim.has_turn_state, skim.turn_state) = turn_state(&mut again)?;
             } else if key.is("input") {
                 skim.input(cursor)?;
             } else {
@@ -72,6 +74,7 @@ impl<'a> Skim<'a> {
             }
             Ok(())
         })?;
+        let prewarm = prewarm || metadata.prewarm;
         skim.facts = Facts {
             model,
             prewarm,
@@ -211,11 +214,16 @@ pub fn strip_turn_state(json: &[u8]) -> Option<Vec<u8>> {
 
 const TURN_STATE: &str = "x-codex-turn-state";
 
-fn holds_turn_state(cursor: &mut Cursor<'_>) -> Result<bool, NotJson> {
-    let mut found = false;
+const MAX_TURN_STATE: usize = 64 * 1024;
+
+fn turn_state<'a>(cursor: &mut Cursor<'a>) -> Result<(bool, Option<Cow<'a, str>>), NotJson> {
+    let mut found = (false, None);
     if cursor.peek() == Some(b'{') {
         cursor.object(|cursor, key, _| {
-            found |= key.is(TURN_STATE);
+            if key.is(TURN_STATE) {
+                found = (true, cursor.string_or_skip()?.and_then(|raw| raw.text(MAX_TURN_STATE)));
+                return Ok(());
+            }
             cursor.skip().map(drop)
         })?;
     }

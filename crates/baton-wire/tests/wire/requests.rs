@@ -60,6 +60,15 @@ fn a_handshake_tells_the_same_as_its_frames() {
         Facts::from_headers(&told),
         Skim::read(PREWARM.as_bytes()).unwrap().facts
     );
+    // What the handshake said of its own prewarm says nothing of a later frame.
+    let later = Skim::read(br#"{"type":"response.create"}"#)
+        .unwrap()
+        .facts
+        .or(Facts::from_headers(&told).of_connection());
+    assert_eq!(
+        (later.thread, later.prewarm, later.turn),
+        (hash(THREAD), false, None)
+    );
     // Without metadata, or with broken metadata, the plain headers remain.
     for broken in ["", "{", "[]", "{\"turn_id\":"] {
         let mut told = told.clone();
@@ -209,7 +218,7 @@ fn by_tree(request: &Value) -> Skim<'_> {
         },
         facts: Facts {
             turn: text(&metadata["turn_id"]).and_then(|id| hash(&id)),
-            prewarm: request["generate"] == false,
+            prewarm: request["generate"] == false || metadata["request_kind"] == "prewarm",
             model: text(&request["model"]).or_else(|| text(&metadata["model"])),
             ..Facts::default()
         },
@@ -223,6 +232,7 @@ fn by_tree(request: &Value) -> Skim<'_> {
             .iter()
             .any(|item| kind(item) == "reasoning" && encrypted(item)),
         has_turn_state: metadata.get("x-codex-turn-state").is_some(),
+        turn_state: metadata.get("x-codex-turn-state").and_then(|state| Some(state.as_str()?.to_owned().into())),
     }
 }
 
