@@ -127,7 +127,7 @@ impl Backend {
                 (Admission::Crosses { resets_at }, Crossing::CutAfterOutput) => {
                     account.exhaust(family, now);
                     let failure = self.limit(account, resets_at, now);
-                    strike::insert(&mut answer.steps, At::Output(2), Fault::Failed(failure));
+                    strike::insert(&mut answer.steps, At::Output(2), Fault::Refuse(failure));
                 }
                 (Admission::Crosses { .. }, Crossing::Completes) | (Admission::Fits, _) => {
                     account.charge(family, cost, now);
@@ -186,7 +186,7 @@ impl Backend {
             LimitForm::Head | LimitForm::Upgrade => return Err(failure),
             LimitForm::Failed => strike::insert(&mut steps, At::Created, Fault::Failed(failure)),
             LimitForm::ErrorEvent => strike::insert(&mut steps, At::Created, Fault::ErrorEvent(failure)),
-            LimitForm::AfterOutput => strike::insert(&mut steps, At::Output(2), Fault::Failed(failure)),
+            LimitForm::AfterOutput => strike::insert(&mut steps, At::Output(2), Fault::Refuse(failure)),
         }
         Ok(Script {
             response_id,

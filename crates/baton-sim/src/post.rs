@@ -239,6 +239,8 @@ fn sse(name: &str, data: &[u8]) -> Bytes {
 }
 
 impl Stage for Sse {
+    const ERROR_FRAMES: bool = false;
+
     async fn event(&mut self, event: &Event) -> bool {
         self.send(sse(event.name(), &event.json)).await
     }

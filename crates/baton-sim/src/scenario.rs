@@ -28,7 +28,7 @@ pub enum LimitForm {
     Failed,
     /// `response.created`, then an `error` event (on WebSocket: an error frame).
     ErrorEvent,
-    /// Some output is delivered, then `response.failed`.
+    /// Some output is delivered, then `response.failed` (on WebSocket: an error frame).
     AfterOutput,
 }
 

@@ -49,6 +49,8 @@ pub(crate) fn insert(steps: &mut Vec<Step>, at: At, fault: Fault) {
 
 /// Where a script is played: an SSE body or a WebSocket.
 pub(crate) trait Stage {
+    /// Whether a refusal in mid-stream is an error frame; else it is `response.failed`.
+    const ERROR_FRAMES: bool;
     /// Sends an event; false once the client is gone.
     async fn event(&mut self, event: &Event) -> bool;
     /// Sends text that may be anything but text.
@@ -125,17 +127,21 @@ async fn send(backend: &Backend, entry: u64, event: &Event, stage: &mut impl Sta
 }
 
 /// Applies a fault; `None` means that the stream goes on.
-async fn strike(
+async fn strike<S: Stage>(
     backend: &Backend,
     entry: u64,
     fault: &Fault,
     response_id: &str,
     (next, completion): (Option<&Event>, Option<&Event>),
-    stage: &mut impl Stage,
+    stage: &mut S,
 ) -> Option<Played> {
     let broken = || backend.end(entry, Outcome::Broken { how: fault.name() });
     let alive = |yes: bool| if yes { Played::Whole } else { Played::Over };
     match fault {
+        Fault::Refuse(failure) if S::ERROR_FRAMES => {
+            backend.end(entry, Outcome::Failed { code: failure.code() });
+            return Some(alive(stage.error(failure).await));
+        }
         Fault::Refuse(failure) | Fault::Failed(failure) => {
             let event = Event::new(Class::Failed(failure.code()), failure.failed_event(response_id));
             return Some(alive(send(backend, entry, &event, stage).await));

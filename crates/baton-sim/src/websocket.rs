@@ -283,6 +283,8 @@ impl Socket {
 }
 
 impl Stage for Socket {
+    const ERROR_FRAMES: bool = true;
+
     async fn event(&mut self, event: &Event) -> bool {
         self.send(event.json.clone()).await
     }

@@ -115,7 +115,7 @@ async fn a_limit_shows_in_every_disguise() {
         let mut client = client(&sim, "acct-a", Mode::WebSocket);
         let report = client.turn("hi").await;
         assert!(!report.completed);
-        if form != LimitForm::Failed && form != LimitForm::AfterOutput {
+        if form != LimitForm::Failed {
             assert_eq!(report.error.expect("an error").code, code, "{form:?}");
         }
     }
