@@ -196,11 +196,13 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_container(&mut self) -> Result<(), NotJson> {
+        let bytes = self.bytes;
+        let mut at = self.at;
         let mut depth = 0_u32;
         loop {
-            match *self.bytes.get(self.at).ok_or(NotJson)? {
+            match *bytes.get(at).ok_or(NotJson)? {
                 b'"' => {
-                    self.skip_string()?;
+                    at = string_end(bytes, at)?;
                     continue;
                 }
                 b'{' | b'[' => {
@@ -212,34 +214,60 @@ impl<'a> Cursor<'a> {
                 b'}' | b']' => {
                     depth -= 1;
                     if depth == 0 {
-                        self.at += 1;
+                        self.at = at + 1;
                         return Ok(());
                     }
                 }
                 _ => {}
             }
-            self.at += 1;
+            at += 1;
         }
     }
 
-    /// From one quote past the other. Looking for quotes alone and counting the backslashes before each is faster
-    /// than stopping at every `\n` of a long text.
     fn skip_string(&mut self) -> Result<(), NotJson> {
-        let body = self.at + 1;
-        let mut from = body;
-        loop {
-            let rest = self.bytes.get(from..).ok_or(NotJson)?;
-            let quote = from + memchr::memchr(b'"', rest).ok_or(NotJson)?;
-            let backslashes = self.bytes[body..quote]
-                .iter()
-                .rev()
-                .take_while(|b| **b == b'\\')
-                .count();
-            from = quote + 1;
-            if backslashes % 2 == 0 {
-                self.at = from;
-                return Ok(());
-            }
+        self.at = string_end(self.bytes, self.at)?;
+        Ok(())
+    }
+}
+
+/// From the quote at `open` past the closing one. Looking for quotes alone and counting the backslashes before each is
+/// faster than stopping at every `\n` of a long text.
+#[inline]
+fn string_end(bytes: &[u8], open: usize) -> Result<usize, NotJson> {
+    let mut from = open + 1;
+    loop {
+        let quote = from + find_quote(bytes.get(from..).ok_or(NotJson)?).ok_or(NotJson)?;
+        if bytes[quote - 1] != b'\\' {
+            return Ok(quote + 1);
+        }
+        let backslashes = bytes[open + 1..quote]
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b'\\')
+            .count();
+        if backslashes % 2 == 0 {
+            return Ok(quote + 1);
+        }
+        from = quote + 1;
+    }
+}
+
+/// The first quote. Most strings are keys and short: eight bytes at a time finds their end before `memchr` has begun.
+#[inline]
+fn find_quote(bytes: &[u8]) -> Option<usize> {
+    const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
+    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let (words, _) = bytes.as_chunks::<8>();
+    let words = &words[..words.len().min(3)];
+    for (i, word) in words.iter().enumerate() {
+        // A byte that equals a quote becomes zero, and the lowest zero sets the lowest high bit.
+        let word = u64::from_le_bytes(*word) ^ QUOTES;
+        let zeros = word.wrapping_sub(LOW) & !word & HIGH;
+        if zeros != 0 {
+            return Some(i * 8 + (zeros.trailing_zeros() / 8) as usize);
         }
     }
+    let from = words.len() * 8;
+    memchr::memchr(b'"', &bytes[from..]).map(|at| from + at)
 }

@@ -214,6 +214,7 @@ pub fn strip_turn_state(json: &[u8]) -> Option<Vec<u8>> {
 
 const TURN_STATE: &str = "x-codex-turn-state";
 
+/// The value of a longer turn state isn't read (bytes as written).
 const MAX_TURN_STATE: usize = 64 * 1024;
 
 fn turn_state<'a>(cursor: &mut Cursor<'a>) -> Result<(bool, Option<Cow<'a, str>>), NotJson> {
@@ -221,7 +222,10 @@ fn turn_state<'a>(cursor: &mut Cursor<'a>) -> Result<(bool, Option<Cow<'a, str>>
     if cursor.peek() == Some(b'{') {
         cursor.object(|cursor, key, _| {
             if key.is(TURN_STATE) {
-                found = (true, cursor.string_or_skip()?.and_then(|raw| raw.text(MAX_TURN_STATE)));
+                found = (
+                    true,
+                    cursor.string_or_skip()?.and_then(|raw| raw.text(MAX_TURN_STATE)),
+                );
                 return Ok(());
             }
             cursor.skip().map(drop)

@@ -13,6 +13,9 @@ use crate::type_finder::{Step, TypeFinder};
 /// The data of an event larger than this (bytes) is judged by its type alone.
 pub const MAX_EVENT: usize = 1024 * 1024;
 
+/// Between events no more than this is kept allocated (bytes).
+const MAX_IDLE: usize = 64 * 1024;
+
 /// An `event:` line longer than this names nothing (bytes).
 const MAX_NAME: usize = 128;
 
@@ -117,12 +120,12 @@ impl Scanner {
         if std::mem::take(&mut self.after_cr) {
             self.line_ended(self.offset, now, on);
         }
-        let event = std::mem::take(&mut self.event);
         self.line = Line::default();
-        let failed = matches!(event.class_at_end(), Some(Class::Failed(_)));
-        if failed && event.is_whole() {
-            self.report(&event, self.offset, now, on);
+        let failed = matches!(self.event.class_at_end(), Some(Class::Failed(_)));
+        if failed && self.event.is_whole() {
+            self.report(self.offset, now, on);
         }
+        self.event.reset();
         self.start = self.offset;
     }
 
@@ -178,8 +181,8 @@ impl Scanner {
     fn line_ended(&mut self, end: u64, now: Timestamp, on: &mut impl FnMut(Found)) {
         match std::mem::take(&mut self.line) {
             Line::Head { len: 0, .. } => {
-                let event = std::mem::take(&mut self.event);
-                self.report(&event, end, now, on);
+                self.report(end, now, on);
+                self.event.reset();
                 self.start = end;
             }
             // A line without a colon is a field without a value.
@@ -191,8 +194,8 @@ impl Scanner {
         }
     }
 
-    fn report(&mut self, event: &Event, end: u64, now: Timestamp, on: &mut impl FnMut(Found)) {
-        let Some(what) = event.what(now) else { return };
+    fn report(&mut self, end: u64, now: Timestamp, on: &mut impl FnMut(Found)) {
+        let Some(what) = self.event.what(now) else { return };
         self.clean_end |= matches!(
             what,
             What::Completed { .. } | What::Failed(_) | What::Held(HeldKind::Done)
@@ -236,6 +239,18 @@ impl Field {
 // === impl Event ===
 
 impl Event {
+    /// Ready for the next event, with its buffers, unless they have become large.
+    fn reset(&mut self) {
+        self.has_lines = false;
+        self.name.clear();
+        self.data_lines = 0;
+        self.data_len = 0;
+        self.finder.reset();
+        self.class = None;
+        self.kept.clear();
+        self.kept.shrink_to(MAX_IDLE);
+    }
+
     /// A line of this field begins.
     fn field(&mut self, field: Field, at: u64, start: u64, on: &mut impl FnMut(Found)) {
         self.has_lines = true;
@@ -261,13 +276,18 @@ impl Event {
     fn data(&mut self, part: &[u8], at: u64, start: u64, on: &mut impl FnMut(Found)) {
         match self.class {
             None => {
-                let room = MAX_EVENT - self.data_len;
-                let part = &part[..part.len().min(room)];
-                self.find_class(part, at, start, on);
-                self.keep(part);
-                self.data_len += part.len();
-                if self.class.is_none() && self.data_len == MAX_EVENT {
-                    self.settle(self.class_of_name(), at + part.len() as u64, start, on);
+                let within = &part[..part.len().min(MAX_EVENT - self.data_len)];
+                self.find_class(within, at, start, on);
+                self.data_len += within.len();
+                if self.class.is_some() {
+                    // The rest of the part belongs to an event that is known by now.
+                    self.keep(within);
+                    self.data(&part[within.len()..], at + within.len() as u64, start, on);
+                } else if self.data_len < MAX_EVENT {
+                    self.keep(within);
+                } else {
+                    self.keep(part);
+                    self.settle(self.class_of_name(), at + within.len() as u64, start, on);
                 }
             }
             Some(Class::ItemDone) if self.finder.item_type().is_none() => {
@@ -311,7 +331,7 @@ impl Event {
     fn settle(&mut self, class: Class, end: u64, start: u64, on: &mut impl FnMut(Found)) {
         self.class = Some(class);
         if !class.needs_data() {
-            self.kept = Vec::new();
+            self.kept.clear();
         }
         if matches!(class, Class::Output | Class::ItemDone) {
             on(Found {

@@ -65,14 +65,24 @@ impl Facts {
         }
     }
 
-    /// These facts, and `other`'s where these are silent.
+    /// These facts, and `other`'s where these are silent. A prewarm is one only if it says so itself.
     pub fn or(self, other: Self) -> Self {
         Self {
             session: self.session.or(other.session),
             thread: self.thread.or(other.thread),
             turn: self.turn.or(other.turn),
-            prewarm: self.prewarm || other.prewarm,
+            prewarm: self.prewarm,
             model: self.model.or(other.model),
+        }
+    }
+
+    /// What a handshake tells of every frame that follows: whose session and thread it is. Turn, model and prewarm are
+    /// those of the first frame only.
+    pub fn of_connection(self) -> Self {
+        Self {
+            session: self.session,
+            thread: self.thread,
+            ..Self::default()
         }
     }
 
@@ -93,6 +103,7 @@ impl Facts {
             }
             Ok(())
         })?;
+        facts.prewarm |= inner.prewarm;
         Ok(facts.or(inner))
     }
 

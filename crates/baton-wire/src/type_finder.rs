@@ -61,6 +61,13 @@ struct Text {
 // === impl TypeFinder ===
 
 impl TypeFinder {
+    /// Ready for another object.
+    pub(crate) fn reset(&mut self) {
+        if self.depth > 0 || self.ended {
+            *self = Self::default();
+        }
+    }
+
     /// Reads until the type is known and, where that is a finished item's, the item's type.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         let mut at = 0;

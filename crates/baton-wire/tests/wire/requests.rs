@@ -232,7 +232,9 @@ fn by_tree(request: &Value) -> Skim<'_> {
             .iter()
             .any(|item| kind(item) == "reasoning" && encrypted(item)),
         has_turn_state: metadata.get("x-codex-turn-state").is_some(),
-        turn_state: metadata.get("x-codex-turn-state").and_then(|state| Some(state.as_str()?.to_owned().into())),
+        turn_state: metadata
+            .get("x-codex-turn-state")
+            .and_then(|state| Some(state.as_str()?.to_owned().into())),
     }
 }
 

@@ -179,6 +179,20 @@ fn an_event_too_large_to_keep_is_judged_by_its_type() {
             response_id: None
         }]
     );
+    // A byte too many is too many, however it arrives.
+    let head = r#"{"type":"error","error":{"code":"slow_down"}}"#;
+    let full = format!("data: {head}{}", " ".repeat(MAX_EVENT - head.len()));
+    let throttled = What::Failed(Outcome::Throttled { retry_after: None });
+    let unread = What::Failed(Outcome::ServerTrouble(Trouble::Status(500)));
+    for (tail, expected) in [("\n\n", throttled), (" \n\n", unread)] {
+        let stream = format!("{full}{tail}");
+        for split in [stream.len(), 3, full.len() - 1, full.len()] {
+            let (a, b) = stream.as_bytes().split_at(split);
+            let (found, _) = scan(&[a, b]);
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].what, expected, "{split}");
+        }
+    }
     // No type within reach: output, at the bound.
     let (found, _) = scan(&[format!("data: {{\"p\":\"{padding}\"").as_bytes()]);
     assert_eq!(
