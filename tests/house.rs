@@ -151,6 +151,24 @@ fn every_manifest_takes_what_is_shared_from_the_workspace() {
     }
 }
 
+/// A lock file written behind a mirror would send everybody to that mirror.
+#[test]
+fn lock_files_name_no_mirror() {
+    let read = |file: &str| {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("a lock file")
+    };
+    assert!(
+        !read("tests/codex/package-lock.json").contains("\"resolved\""),
+        "npm: omit-lockfile-registry-resolved"
+    );
+    for line in read("Cargo.lock")
+        .lines()
+        .filter(|line| line.starts_with("source = "))
+    {
+        assert!(line.contains("github.com/rust-lang/crates.io-index"), "{line}");
+    }
+}
+
 /// The whole graph, for every platform. Where the crates of other platforms were never fetched (`make test` fetches
 /// them), only this platform's.
 fn metadata() -> Metadata {
