@@ -23,7 +23,7 @@ pub struct Pool {
     threads: Threads,
     /// Turns served by another account than the active one.
     temporary_failovers: u64,
-    /// Nobody could serve the last request.
+    /// [`EventKind::AllExhausted`] was told, and nobody has recovered since.
     dark: bool,
 }
 
@@ -32,6 +32,8 @@ struct Active {
     account: AccountId,
     since: Timestamp,
     cause: Cause,
+    /// When the person last asked for just this account.
+    asked_for: Option<Timestamp>,
 }
 
 /// What a judged answer reports on its account.
@@ -100,6 +102,11 @@ impl Pool {
         self.active.map(|active| active.cause)
     }
 
+    /// When the person last asked for the account that is active now.
+    pub(crate) fn active_asked_for(&self) -> Option<Timestamp> {
+        self.active?.asked_for
+    }
+
     pub fn pinned(&self) -> Option<AccountId> {
         self.pinned
     }
@@ -145,11 +152,17 @@ impl Pool {
 
     /// The family that meters `model`: the same feature for all accounts, so any account's reading tells.
     pub fn family_of(&self, model: &str) -> LimitFamily {
-        let families = self.accounts.iter().map(|state| state.quota.family_of(model));
+        let mut families = self.accounts.iter().map(|state| state.quota.family_of(model));
         families
-            .into_iter()
             .find(|family| *family != LimitFamily::General)
             .unwrap_or(LimitFamily::General)
+    }
+
+    /// The family that meters `request`.
+    pub(crate) fn metering(&self, request: &Request<'_>) -> LimitFamily {
+        request
+            .model
+            .map_or(LimitFamily::General, |model| self.family_of(model))
     }
 
     // === routing ===
@@ -169,63 +182,64 @@ impl Pool {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) {
-        let mut tell = |kind| events.push(Event { at: now, kind });
         let (account, because) = match decision.choice {
             Choice::Use { account, because, .. } => (account, because),
-            Choice::Wait { until, .. } => {
-                if !std::mem::replace(&mut self.dark, true) {
-                    tell(EventKind::AllExhausted {
-                        earliest: Some(until),
-                    });
-                }
-                return;
-            }
-            Choice::Refuse {
-                reason: RefuseReason::NobodyUsable { earliest },
-            } => {
-                if !std::mem::replace(&mut self.dark, true) {
-                    tell(EventKind::AllExhausted { earliest });
-                }
-                return;
-            }
+            Choice::Wait { .. }
+            | Choice::Refuse {
+                reason: RefuseReason::NobodyUsable { .. },
+            } => return self.nobody_serves(now, events),
             Choice::Refuse { .. } => return,
         };
-        if std::mem::take(&mut self.dark) {
-            tell(EventKind::Serving);
+        if let Some(Switch { to, cause, .. }) = decision.switch {
+            self.make_active(to, cause, now, events);
         }
-        if let Some(switch) = decision.switch {
-            self.active = Some(Active {
-                account: switch.to,
-                since: now,
-                cause: switch.cause,
-            });
-            if let Some(from) = switch.from.and_then(|id| self.state_mut(id)) {
-                from.waive_thresholds(false);
-            }
-            tell(EventKind::Switched(switch));
-        }
+        let prewarm = request.turn == Turn::Prewarm;
         let goes_on = self.threads.running_turn(request) == Some(account);
-        if let Because::TemporaryFailover { instead_of } = because
+        if let Because::TemporaryFailover { instead_of: from } = because
+            && !prewarm
             && !goes_on
         {
             self.temporary_failovers += 1;
-            tell(EventKind::TemporaryFailover {
-                from: instead_of,
-                to: account,
-            });
+            let kind = EventKind::TemporaryFailover { from, to: account };
+            events.push(Event { at: now, kind });
+        }
+        let probed = (because == Because::Probe).then(|| self.metering(request));
+        let granted = because == Because::ChosenByPerson && !prewarm;
+        if granted {
+            self.chosen_by_person = None;
         }
         if let Some(state) = self.state_mut(account) {
-            if because == Because::Probe {
-                state.probed(now);
+            if let Some(family) = probed {
+                state.probed(&family, now);
             }
-            if !goes_on && request.turn != Turn::Prewarm {
+            if granted {
+                state.waive_thresholds(false);
+            }
+            if !prewarm && !goes_on {
                 state.last_used = Some(now);
             }
         }
-        if because == Because::ChosenByPerson && request.turn != Turn::Prewarm {
-            self.chosen_by_person = None;
-        }
         self.threads.given(request, account, now);
+    }
+
+    /// Told once, and only where the accounts are at fault: a pin, a named limit or a brief wait leaves others usable.
+    fn nobody_serves(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        if self.dark || self.anybody_usable(now) {
+            return;
+        }
+        self.dark = true;
+        let states = self
+            .accounts
+            .iter()
+            .map(|state| state.eligibility(&LimitFamily::General, now));
+        let earliest = states.filter_map(|state| state.until()).min();
+        let kind = EventKind::AllExhausted { earliest };
+        events.push(Event { at: now, kind });
+    }
+
+    fn anybody_usable(&self, now: Timestamp) -> bool {
+        let mut states = self.accounts.iter();
+        states.any(|state| state.eligibility(&LimitFamily::General, now).usable())
     }
 
     /// Takes in what a judged answer reports; a late answer of an older generation changes nothing.
@@ -237,7 +251,7 @@ impl Pool {
             return;
         }
         state.take(&report.effect, now);
-        let refused = matches!(report.effect, Effect::NeedsAttention { .. });
+        let refused = matches!(report.effect, Effect::NeedsAttention { reason } if reason.by_upstream());
         if refused && self.brake.refused(report.account, now) {
             events.push(Event {
                 at: now,
@@ -280,6 +294,13 @@ impl Pool {
                 });
             }
         }
+        if self.dark && self.anybody_usable(now) {
+            self.dark = false;
+            events.push(Event {
+                at: now,
+                kind: EventKind::Serving,
+            });
+        }
     }
 
     /// The next moment at which time alone changes somebody's state.
@@ -302,7 +323,9 @@ impl Pool {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), CommandError> {
-        let same = |state: &&AccountState| state.account.identity == account.identity;
+        let same = |state: &&AccountState| {
+            state.account.id == account.id || state.account.identity == account.identity
+        };
         if let Some(known) = self.accounts.iter().find(same) {
             return Err(CommandError::AlreadyThere(known.account.id));
         }
@@ -324,7 +347,9 @@ impl Pool {
         let index = self.index(id)?;
         let removed = self.accounts.remove(index);
         self.threads.forget(id);
-        self.pinned = self.pinned.filter(|pinned| *pinned != id);
+        if self.pinned == Some(id) {
+            self.unpin(now, events);
+        }
         self.chosen_by_person = self.chosen_by_person.filter(|chosen| *chosen != id);
         let label = removed.account.label;
         events.push(Event {
@@ -344,10 +369,9 @@ impl Pool {
                 .map(after)
                 .find(usable)
                 .or((count > 0).then(|| after(0)));
-            self.active = None;
-            if let Some(next) = next {
-                let to = self.accounts[next].account.id;
-                self.make_active(Some(id), to, Cause::Removed, now, events);
+            match next.map(|index| self.accounts[index].account.id) {
+                Some(to) => self.make_active(to, Cause::Removed, now, events),
+                None => self.active = None,
             }
         }
         Ok(())
@@ -430,13 +454,19 @@ impl Pool {
             return Err(CommandError::NotUsable { account: id, state });
         }
         self.release_brake(now, events);
-        self.accounts[index].waive_thresholds(held_back);
+        if held_back {
+            self.accounts[index].waive_thresholds(true);
+        }
         if self.policy.strategy != Strategy::Sequential {
             self.chosen_by_person = Some(id);
         }
         if self.active() != Some(id) {
-            self.make_active(self.active(), id, Cause::SwitchedByPerson, now, events);
+            self.make_active(id, Cause::SwitchedByPerson, now, events);
         }
+        self.active = self.active.map(|active| Active {
+            asked_for: Some(now),
+            ..active
+        });
         self.settle(now, events);
         Ok(())
     }
@@ -474,6 +504,9 @@ impl Pool {
         if from == strategy {
             return;
         }
+        for state in &mut self.accounts {
+            state.waive_thresholds(false);
+        }
         self.chosen_by_person = None;
         events.push(Event {
             at: now,
@@ -485,9 +518,9 @@ impl Pool {
             last.filter(|state| state.eligibility(&LimitFamily::General, now) == Eligibility::Eligible);
         if strategy == Strategy::Sequential
             && let Some(to) = usable.map(|state| state.account.id)
-            && self.active().is_some_and(|active| active != to)
+            && self.active() != Some(to)
         {
-            self.make_active(self.active(), to, Cause::StrategyChanged, now, events);
+            self.make_active(to, Cause::StrategyChanged, now, events);
         }
     }
 
@@ -508,26 +541,23 @@ impl Pool {
         }
     }
 
-    fn make_active(
-        &mut self,
-        from: Option<AccountId>,
-        to: AccountId,
-        cause: Cause,
-        now: Timestamp,
-        events: &mut Vec<Event>,
-    ) {
+    fn make_active(&mut self, to: AccountId, cause: Cause, now: Timestamp, events: &mut Vec<Event>) {
+        let from = self.active();
+        if let Some(from) = from.and_then(|id| self.state_mut(id)) {
+            from.waive_thresholds(false);
+        }
         self.active = Some(Active {
             account: to,
             since: now,
             cause,
+            asked_for: None,
         });
-        events.push(Event {
-            at: now,
-            kind: EventKind::Switched(Switch { from, to, cause }),
-        });
+        let kind = EventKind::Switched(Switch { from, to, cause });
+        events.push(Event { at: now, kind });
     }
 
-    fn check_label(&self, label: &str, own: Option<AccountId>) -> Result<(), CommandError> {
+    /// Whether `label` can be given; `own`: to this account.
+    pub fn check_label(&self, label: &str, own: Option<AccountId>) -> Result<(), CommandError> {
         if label.trim().is_empty() {
             return Err(CommandError::EmptyLabel);
         }

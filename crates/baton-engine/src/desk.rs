@@ -68,8 +68,16 @@ impl Desk {
     }
 
     pub(crate) fn route(&self, request: &Request<'_>) -> Decision {
-        let decision = self.change(|pool, now, events| pool.route(request, now, events));
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(decision.clone());
+        let mut events = Vec::new();
+        let now = self.now();
+        let decision = self.lock().route(request, now, &mut events);
+        let told = !events.is_empty();
+        self.tell(events);
+        let before = self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(decision.clone());
+        // The hot path: who waits for changes is woken only for what a screen would show.
+        if told || before.is_none_or(|before| before.choice.account() != decision.choice.account()) {
+            self.changes.send_modify(|count| *count += 1);
+        }
         decision
     }
 

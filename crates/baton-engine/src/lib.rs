@@ -1,15 +1,28 @@
-//! The machinery: keychain, store, proxy, control socket, events.
+//! The machinery: keychain, store, proxy, control socket, events. [`Engine`] builds it all and hands it out.
+//!
+//! - [`engine`]: the composition root; [`options`]: everything outside that can be named; [`clock`]: time from outside
+//! - [`desk`]: the pool of `baton-core` as shared by everybody, with its events and changes
+//! - [`proxy`]: what Codex talks to; [`net`]: connections to the upstream
+//! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
+//! - [`store`]: database, settings and state file, none of which holds a token; [`instance`]: one Baton a data directory
+//! - [`control`]: the protocol, its server and client, that command line, tray and window speak
+//! - `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
 
 pub mod clock;
+mod commands;
 pub mod control;
 pub mod desk;
+pub mod engine;
 pub mod grants;
 pub mod instance;
 pub mod net;
 pub mod options;
 pub mod proxy;
+mod snapshot;
 pub mod store;
 pub mod vault;
+pub mod words;
 
 pub use clock::{Clock, SystemClock};
+pub use engine::{Engine, StartError};
 pub use options::Options;

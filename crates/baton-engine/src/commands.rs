@@ -1,0 +1,292 @@
+//! A person's commands, from wherever they come: command line, tray, window.
+
+use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
+
+use baton_core::{
+    Account, AccountId, CommandError, Event, Identity, Percent, Pool, Request, Timestamp, WindowLength, choose,
+    explain,
+};
+use baton_wire::auth_json;
+
+use crate::{
+    control::protocol::{Command, ControlError, ErrorKind, Reply},
+    desk::Desk,
+    grants::{
+        GrantError, Grants,
+        import::{self, Imported, SignIn},
+    },
+    store::{Store, Writer, settings},
+    words::PoolWords,
+};
+
+pub(crate) struct Commands {
+    pub desk: Arc<Desk>,
+    pub grants: Arc<Grants>,
+    pub store: Arc<Store>,
+    pub writer: Arc<Writer>,
+    pub data_dir: PathBuf,
+    pub codex_homes: Vec<PathBuf>,
+}
+
+type Answer = Result<Reply, ControlError>;
+
+impl Commands {
+    /// All but what concerns the process itself.
+    pub(crate) async fn execute(&self, command: Command) -> Answer {
+        match command {
+            Command::Switch { account } => self.change(&account, |pool, id, now, events| {
+                pool.switch_now(id, now, events)?;
+                Ok(format!("{} is the active account; running turns end where they are.", label(pool, id)))
+            }),
+            Command::Pin { account } => self.change(&account, |pool, id, now, events| {
+                pool.pin(id, now, events)?;
+                Ok(format!("Only {} is used now (no failover), until `baton unpin`.", label(pool, id)))
+            }),
+            Command::Unpin => {
+                let pinned = self.desk.change(|pool, now, events| {
+                    let pinned = pool.pinned();
+                    pool.unpin(now, events);
+                    pinned
+                });
+                done(match pinned {
+                    Some(_) => "Unpinned: the strategy chooses again.",
+                    None => "Nothing was pinned.",
+                })
+            }
+            Command::Use { strategy } => {
+                self.desk.change(|pool, now, events| pool.set_strategy(strategy, now, events));
+                self.save_policy(format!("Strategy: {}, from the next request on.", strategy.title()))
+            }
+            Command::SetOnRecovery { on_recovery } => {
+                self.desk.change(|pool, _, _| pool.set_on_recovery(on_recovery));
+                self.save_policy(match on_recovery {
+                    baton_core::OnRecovery::Stay => "The active account stays until exhausted.",
+                    baton_core::OnRecovery::Return => "Returns to the primary when it recovers.",
+                })
+            }
+            Command::SetWaitForRecovery { seconds } => {
+                let wait = Duration::from_secs(seconds);
+                if wait > baton_core::policy::LONGEST_WAIT {
+                    return Err(invalid("Codex can be kept waiting for 6 hours at most"));
+                }
+                self.desk.change(|pool, _, _| pool.set_wait_for_recovery(wait));
+                self.save_policy(format!("Codex is kept waiting for up to {seconds} s when an account recovers by then."))
+            }
+            Command::Why => Ok(Reply::Why {
+                next: self.desk.read(|pool, now| choose(pool, &Request::default(), now)),
+                last: self.desk.last_decision(),
+            }),
+            Command::Log { limit } => self.log(limit).await,
+            Command::AddFrom { path, label } => self.add_from(&path, &label).await,
+            Command::Remove { account } => self.remove(&account).await,
+            Command::Rename { account, label: new } => self.change(&account, |pool, id, _, _| {
+                let old = label(pool, id);
+                pool.rename(id, new.trim())?;
+                Ok(format!("{old} is called {} now.", new.trim()))
+            }),
+            Command::Move { account, position } => {
+                if position == 0 {
+                    return Err(invalid("positions start at 1, the primary"));
+                }
+                self.change(&account, |pool, id, _, _| {
+                    pool.move_to(id, position - 1)?;
+                    let order: Vec<&str> = pool.accounts().iter().map(|state| &*state.account.label).collect();
+                    Ok(format!("Order: {}", order.join(", ")))
+                })
+            }
+            Command::Skip { account, skipped } => self.change(&account, |pool, id, now, events| {
+                pool.skip(id, skipped, now, events)?;
+                let what = if skipped { "is skipped until you say otherwise" } else { "is no longer skipped" };
+                Ok(format!("{} {what}.", label(pool, id)))
+            }),
+            Command::UseCredits { account, on } => self.change(&account, |pool, id, _, _| {
+                pool.set_use_credits(id, on)?;
+                let what = if on { "may be spent, after all included quota" } else { "stay unspent" };
+                Ok(format!("Credits of {} {what}.", label(pool, id)))
+            }),
+            Command::Threshold { account, window, at, reserve } => {
+                self.threshold(account.as_deref(), window, at, reserve)
+            }
+            Command::Status | Command::Watch | Command::Stop => {
+                Err(ControlError::new(ErrorKind::Failed, "this command needs a running Baton"))
+            }
+        }
+    }
+
+    fn change(
+        &self,
+        account: &str,
+        change: impl FnOnce(&mut Pool, AccountId, Timestamp, &mut Vec<Event>) -> Result<String, CommandError>,
+    ) -> Answer {
+        let message = self.desk.change(|pool, now, events| {
+            let id = select(pool, account)?;
+            change(pool, id, now, events).map_err(|error| refused(pool, &error, now))
+        })?;
+        done(message)
+    }
+
+    fn threshold(
+        &self,
+        account: Option<&str>,
+        window: Option<WindowLength>,
+        at: Percent,
+        reserve: Option<bool>,
+    ) -> Answer {
+        let names = self.desk.change(|pool, now, _| {
+            let ids: Vec<AccountId> = match account {
+                Some(account) => vec![select(pool, account)?],
+                None => pool.accounts().iter().map(|state| state.account.id).collect(),
+            };
+            for id in &ids {
+                pool.set_threshold(*id, window, at, reserve).map_err(|error| refused(pool, &error, now))?;
+            }
+            let names: Vec<String> = ids.iter().map(|id| label(pool, *id)).collect();
+            Ok::<_, ControlError>(names.join(", "))
+        })?;
+        let which = window.map_or("every window".to_owned(), |window| format!("the {window} window"));
+        done(if at.is_full() {
+            format!("{names}: no threshold on {which}.")
+        } else {
+            format!("{names}: held back at {} % left of {which}.", explain::percent(at.left()))
+        })
+    }
+
+    async fn log(&self, limit: usize) -> Answer {
+        self.writer.flush().await;
+        let store = Arc::clone(&self.store);
+        let read = tokio::task::spawn_blocking(move || store.log(limit)).await;
+        match read {
+            Ok(Ok(entries)) => Ok(Reply::Log { entries }),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    // === accounts ===
+
+    async fn add_from(&self, path: &Path, label: &str) -> Answer {
+        let (path, homes) = (path.to_path_buf(), self.codex_homes.clone());
+        let read = tokio::task::spawn_blocking(move || import::read(&path, &homes));
+        let Imported { sign_in, source } = read.await.map_err(failed)?.map_err(|error| invalid(error.to_string()))?;
+        let (id, message) = self.add(sign_in, label).await?;
+        // Only now, when the keychain has it: a grant is never in no place at all.
+        let finished = tokio::task::spawn_blocking(move || import::finish(&source)).await.map_err(failed)?;
+        let message = match finished {
+            Ok(()) => message,
+            Err(error) => format!("{message} But {error}."),
+        };
+        Ok(Reply::Added { account: id, message })
+    }
+
+    pub(crate) async fn add_auth_json(&self, json: &[u8], label: &str) -> Result<AccountId, ControlError> {
+        let file = auth_json::parse(json).map_err(|error| invalid(error.to_string()))?;
+        let sign_in = SignIn::new(file.tokens).ok_or_else(|| invalid("this auth.json doesn't say whose it is"))?;
+        Ok(self.add(sign_in, label).await?.0)
+    }
+
+    async fn add(&self, sign_in: SignIn, label: &str) -> Result<(AccountId, String), ControlError> {
+        let label = label.trim();
+        let identity = sign_in.tokens.identity.clone();
+        if let Some((id, label)) = self.desk.read(|pool, _| known(pool, &identity)) {
+            self.grants.store(id, sign_in.tokens).await.map_err(grant)?;
+            self.desk.change(|pool, now, events| pool.renewed(id, now, events)).map_err(failed)?;
+            return Ok((id, format!("This is {label} again, renewed; nothing added.")));
+        }
+        self.desk.read(|pool, _| pool.check_label(label, None)).map_err(|error| invalid(error.to_string()))?;
+        let id = self.store.next_account_id().map_err(failed)?;
+        self.grants.store(id, sign_in.tokens).await.map_err(grant)?;
+        let mut account = Account::new(id, identity, label);
+        account.plan = sign_in.plan;
+        if let Err(error) = self.desk.change(|pool, now, events| pool.add(account, now, events)) {
+            // Somebody was quicker: nothing half-made stays behind.
+            let _ = self.grants.remove(id).await;
+            return Err(invalid(error.to_string()));
+        }
+        Ok((id, format!("{label} is added; its grant is in the keychain.")))
+    }
+
+    async fn remove(&self, account: &str) -> Answer {
+        let (id, name) = self.desk.change(|pool, now, events| {
+            let id = select(pool, account)?;
+            let name = label(pool, id);
+            pool.remove(id, now, events).map_err(|error| refused(pool, &error, now))?;
+            Ok::<_, ControlError>((id, name))
+        })?;
+        match self.grants.remove(id).await {
+            Ok(()) => done(format!("{name} is removed, and its grant from the keychain.")),
+            Err(error) => done(format!("{name} is removed, but its grant is still in the keychain: {error}.")),
+        }
+    }
+
+    fn save_policy(&self, message: impl Into<String>) -> Answer {
+        let policy = self.desk.read(|pool, _| *pool.policy());
+        match settings::save_policy(&self.data_dir, &policy) {
+            Ok(()) => done(message),
+            Err(error) => Err(ControlError::new(
+                ErrorKind::Failed,
+                format!("{} It holds until Baton ends: it could not be saved ({error}).", message.into()),
+            )),
+        }
+    }
+}
+
+impl std::fmt::Debug for Commands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Commands").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+fn known(pool: &Pool, identity: &Identity) -> Option<(AccountId, String)> {
+    let state = pool.accounts().iter().find(|state| state.account.identity == *identity)?;
+    Some((state.account.id, state.account.label.to_string()))
+}
+
+/// By label, whatever its case, or by number.
+fn select(pool: &Pool, wanted: &str) -> Result<AccountId, ControlError> {
+    let wanted = wanted.trim();
+    let accounts = || pool.accounts().iter().map(|state| &state.account);
+    let by_label = accounts().find(|account| account.label.eq_ignore_ascii_case(wanted));
+    let by_id = || accounts().find(|account| account.id.to_string() == wanted);
+    if let Some(account) = by_label.or_else(by_id) {
+        return Ok(account.id);
+    }
+    let labels: Vec<&str> = accounts().map(|account| &*account.label).collect();
+    Err(invalid(match labels.is_empty() {
+        true => format!("there is no account `{wanted}`: there is none yet; add one with `baton accounts add`"),
+        false => format!("there is no account `{wanted}`: there is {}", labels.join(", ")),
+    }))
+}
+
+fn label(pool: &Pool, id: AccountId) -> String {
+    pool.account(id).map(|state| state.account.label.to_string()).unwrap_or_default()
+}
+
+fn refused(pool: &Pool, error: &CommandError, now: Timestamp) -> ControlError {
+    invalid(match error {
+        CommandError::NotUsable { account, state } => format!(
+            "{} can't serve now, so nothing has changed: {}. `baton pin` insists on it.",
+            label(pool, *account),
+            explain::state(state, &PoolWords::new(pool, now))
+        ),
+        error => error.to_string(),
+    })
+}
+
+fn grant(error: GrantError) -> ControlError {
+    match error {
+        GrantError::Keychain(error) => ControlError::new(ErrorKind::Keychain, error.to_string()),
+        error => failed(error),
+    }
+}
+
+fn done(message: impl Into<String>) -> Answer {
+    Ok(Reply::Done { message: message.into() })
+}
+
+fn invalid(message: impl Into<String>) -> ControlError {
+    ControlError::new(ErrorKind::Invalid, message)
+}
+
+fn failed(error: impl std::fmt::Display) -> ControlError {
+    ControlError::new(ErrorKind::Failed, error.to_string())
+}

@@ -1,0 +1,350 @@
+//! The composition root: everything is built and handed out here; nothing else reaches for globals.
+
+use std::{sync::Arc, time::Duration};
+
+use baton_core::{Event, Pool};
+use tokio::{
+    sync::{broadcast, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Options,
+    commands::Commands,
+    control::{
+        protocol::{BaseUrls, Command, ControlError, Reply, Snapshot},
+        server::{Handler, ServeError, Server},
+    },
+    desk::Desk,
+    grants::Grants,
+    instance::{InstanceError, Lock},
+    net::{Net, NetError},
+    options::DEFAULT_PORT,
+    proxy::{self, ListenError, Listener, Proxy},
+    snapshot::{self, Surroundings},
+    store::{
+        Store, StoreError, Writer,
+        private::{Private, PrivateError},
+        settings::{Settings, SettingsError},
+    },
+    vault::{Keychain, KeyringVault},
+};
+
+/// Running requests get this long to end.
+const DRAIN: Duration = Duration::from_secs(30);
+/// Changes of the pool are written together.
+const SAVE_AFTER: Duration = Duration::from_millis(200);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Private(#[from] PrivateError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error(transparent)]
+    Control(#[from] ServeError),
+}
+
+/// A Baton: serving, or offline for the commands of a person while none runs.
+#[derive(Debug)]
+pub struct Engine {
+    inner: Arc<Inner>,
+    proxy: Option<Proxy>,
+    background: Vec<JoinHandle<()>>,
+    stopping: CancellationToken,
+    /// Held as long as this data directory is ours.
+    _lock: Lock,
+}
+
+struct Inner {
+    commands: Commands,
+    desk: Arc<Desk>,
+    grants: Arc<Grants>,
+    writer: Arc<Writer>,
+    upstream: String,
+    base_urls: Option<BaseUrls>,
+    running: Box<dyn Fn() -> u64 + Send + Sync>,
+    stop: CancellationToken,
+}
+
+impl Engine {
+    /// Serves: the proxy on loopback, and the control socket.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let mut built = Built::new(&options)?;
+        let listener = match (options.port, built.settings.port, built.private.port()) {
+            // Named on the command line or in the settings: just that one.
+            (Some(port), _, _) | (None, Some(port), _) => Listener::bind(port).await?,
+            // The port of last time is in Codex's configuration.
+            (None, None, Some(port)) => match Listener::bind(port).await {
+                Err(ListenError::Taken { .. }) => Listener::bind_near(DEFAULT_PORT).await?,
+                bound => bound?,
+            },
+            (None, None, None) => Listener::bind_near(DEFAULT_PORT).await?,
+        };
+        built.private.remember_port(listener.port())?;
+        let proxy = Proxy::start(
+            listener,
+            proxy::Parts {
+                desk: Arc::clone(&built.desk),
+                grants: Arc::clone(&built.grants),
+                net: Arc::clone(&built.net),
+                writer: Arc::clone(&built.writer),
+                upstream: options.upstream.clone(),
+                secret: built.private.path_secret().clone(),
+            },
+        );
+        let running = proxy.running_counter();
+        let base_urls = Some(proxy.base_urls().clone());
+        let mut engine = Self::assemble(&options, built, base_urls, Box::new(running));
+        engine.proxy = Some(proxy);
+        let handler = Arc::clone(&engine.inner) as Arc<dyn Handler>;
+        let control = Server::bind(&options.data_dir).await?;
+        let stopping = engine.stopping.clone();
+        engine.background.push(tokio::spawn(async move {
+            if let Err(error) = control.run(handler, stopping.cancelled()).await {
+                tracing::error!(%error, "commands are no longer answered");
+            }
+        }));
+        Ok(engine)
+    }
+
+    /// The same data with no listener and no socket: for a person's commands while no Baton runs.
+    pub async fn offline(options: Options) -> Result<Self, StartError> {
+        let built = Built::new(&options)?;
+        Ok(Self::assemble(&options, built, None, Box::new(|| 0)))
+    }
+
+    fn assemble(
+        options: &Options,
+        built: Built,
+        base_urls: Option<BaseUrls>,
+        running: Box<dyn Fn() -> u64 + Send + Sync>,
+    ) -> Self {
+        let stopping = CancellationToken::new();
+        let background = vec![
+            tokio::spawn(save(Arc::clone(&built.desk), Arc::clone(&built.writer), stopping.clone())),
+            tokio::spawn(settle(Arc::clone(&built.desk), stopping.clone())),
+            tokio::spawn(record(built.desk.events(), Arc::clone(&built.writer), stopping.clone())),
+        ];
+        let commands = Commands {
+            desk: Arc::clone(&built.desk),
+            grants: Arc::clone(&built.grants),
+            store: built.store,
+            writer: Arc::clone(&built.writer),
+            data_dir: options.data_dir.clone(),
+            codex_homes: options.codex_homes.clone(),
+        };
+        let inner = Inner {
+            commands,
+            desk: built.desk,
+            grants: built.grants,
+            writer: built.writer,
+            upstream: options.upstream.to_string(),
+            base_urls,
+            running,
+            stop: CancellationToken::new(),
+        };
+        Self { inner: Arc::new(inner), proxy: None, background, stopping, _lock: built.lock }
+    }
+
+    /// What Codex must be given; `None` offline.
+    pub fn base_urls(&self) -> Option<&BaseUrls> {
+        self.inner.base_urls.as_ref()
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.snapshot()
+    }
+
+    /// Goes up with every change that a person could see.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.desk.changes()
+    }
+
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.inner.desk.events()
+    }
+
+    pub async fn execute(&self, command: Command) -> Result<Reply, ControlError> {
+        self.inner.execute(command).await
+    }
+
+    /// Adds the account of an auth.json that lies in memory only (demo, tests).
+    pub async fn add_auth_json(&self, json: &[u8], label: &str) -> Result<baton_core::AccountId, ControlError> {
+        self.inner.commands.add_auth_json(json, label).await
+    }
+
+    /// A client asked Baton to end.
+    pub async fn stop_requested(&self) {
+        self.inner.stop.cancelled().await;
+    }
+
+    /// Takes no new work, lets running requests and refreshes end, and writes what is to be kept.
+    pub async fn shutdown(mut self) {
+        if let Some(proxy) = self.proxy.take() {
+            proxy.drain(DRAIN).await;
+        }
+        self.inner.grants.drain().await;
+        self.stopping.cancel();
+        for task in std::mem::take(&mut self.background) {
+            let _ = task.await;
+        }
+        self.inner.writer.pool(self.inner.desk.read(|pool, _| pool.clone()));
+        self.inner.writer.close().await;
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        for task in &self.background {
+            task.abort();
+        }
+    }
+}
+
+impl Inner {
+    fn snapshot(&self) -> Snapshot {
+        let keychain = self.grants.keychain_problem().map(|problem| problem.to_string());
+        let around = Surroundings {
+            base_urls: self.base_urls.clone(),
+            upstream: self.upstream.clone(),
+            running_requests: (self.running)(),
+            problems: keychain.into_iter().chain(self.writer.problem()).collect(),
+        };
+        self.desk.read(|pool, now| snapshot::of(pool, now, around))
+    }
+
+    async fn execute(&self, command: Command) -> Result<Reply, ControlError> {
+        match command {
+            Command::Status => Ok(Reply::Status { snapshot: self.snapshot() }),
+            Command::Stop => {
+                self.stop.cancel();
+                Ok(Reply::Done { message: "Baton is stopping; running requests end first.".to_owned() })
+            }
+            command => self.commands.execute(command).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}
+
+impl Handler for Inner {
+    fn execute(&self, command: Command) -> futures_util::future::BoxFuture<'_, Result<Reply, ControlError>> {
+        Box::pin(self.execute(command))
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.desk.events()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.desk.changes()
+    }
+}
+
+/// What both kinds of engine are built from.
+struct Built {
+    lock: Lock,
+    settings: Settings,
+    private: Private,
+    store: Arc<Store>,
+    writer: Arc<Writer>,
+    desk: Arc<Desk>,
+    grants: Arc<Grants>,
+    net: Arc<Net>,
+}
+
+impl Built {
+    fn new(options: &Options) -> Result<Self, StartError> {
+        let lock = Lock::acquire(&options.data_dir)?;
+        let settings = Settings::load(&options.data_dir)?;
+        let private = Private::open(&options.data_dir)?;
+        let store = Arc::new(Store::open_at(&options.data_dir, options.clock.now())?);
+        let pool: Pool = store.load(settings.policy)?;
+        let writer = Arc::new(Writer::start(Arc::clone(&store))?);
+        let desk = Arc::new(Desk::new(pool, Arc::clone(&options.clock)));
+        let net = Arc::new(Net::new()?);
+        let vault = match &options.vault {
+            Some(vault) => Arc::clone(vault),
+            None => Arc::new(KeyringVault::new(&options.data_dir)),
+        };
+        let grants = Arc::new(Grants::new(
+            Keychain::new(vault),
+            Arc::clone(&net),
+            options.issuer.clone(),
+            Arc::clone(&options.clock),
+            Arc::clone(&desk),
+        ));
+        Ok(Self { lock, settings, private, store, writer, desk, grants, net })
+    }
+}
+
+/// Keeps what the pool remembers.
+async fn save(desk: Arc<Desk>, writer: Arc<Writer>, stopping: CancellationToken) {
+    let mut changes = desk.changes();
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(SAVE_AFTER) => {}
+        }
+        changes.mark_unchanged();
+        writer.pool(desk.read(|pool, _| pool.clone()));
+    }
+}
+
+/// Lets time pass: what recovers is told when it does, without a request. Sleeps until the next such moment.
+async fn settle(desk: Arc<Desk>, stopping: CancellationToken) {
+    let mut changes = desk.changes();
+    loop {
+        changes.mark_unchanged();
+        let next = desk.read(|pool, now| pool.next_change(now).map(|at| at.since(now)));
+        let until_next = async {
+            match next {
+                Some(wait) => tokio::time::sleep(desk.clock().real(wait) + Duration::from_millis(1)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = until_next => desk.change(|pool, now, events| pool.settle(now, events)),
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Writes every event to the ledger.
+async fn record(mut events: broadcast::Receiver<Event>, writer: Arc<Writer>, stopping: CancellationToken) {
+    loop {
+        let event = tokio::select! {
+            // What has happened before the end is still written.
+            biased;
+            event = events.recv() => event,
+            () = stopping.cancelled() => return,
+        };
+        match event {
+            Ok(event) => writer.event(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "events came faster than they could be written");
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The proxy that Codex talks to. A request's way, with no step back: accept ([`listen`]) → authorise ([`guard`]) →
+//! read thread and turn → choose and attach credentials ([`serve`]) → send → judge → deliver or fail over
+//! ([`responses`] for HTTP, [`socket`] for WebSocket).
+//!
+//! [`own`] answers what must be answered for the pool rather than for the CLI's login, and passes the rest through.
+
+mod body;
+mod guard;
+mod headers;
+mod ledger;
+mod listen;
+mod own;
+mod relay;
+mod responses;
+mod routings;
+mod serve;
+mod socket;
+mod turn_states;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use baton_core::{AccountId, explain::Words};
+use hyper::{Request, Response, body::Incoming};
+use secrecy::SecretString;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+
+pub use self::listen::{ListenError, Listener};
+use self::{ledger::Ledger, routings::Routings, turn_states::TurnStates};
+use crate::{
+    control::protocol::BaseUrls,
+    desk::Desk,
+    grants::Grants,
+    net::{Body, Net},
+    store::Writer,
+    words::PoolWords,
+};
+
+/// What every request shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    desk: Arc<Desk>,
+    grants: Arc<Grants>,
+    net: Arc<Net>,
+    ledger: Ledger,
+    /// Without a trailing slash.
+    upstream: Url,
+    secret: SecretString,
+    routings: Routings,
+    turn_states: TurnStates,
+    running: Arc<AtomicU64>,
+    tasks: TaskTracker,
+    /// No new work: idle connections close, running requests end.
+    draining: CancellationToken,
+    /// Whatever still runs is cut.
+    cut: CancellationToken,
+}
+
+/// The proxy, serving.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    base_urls: BaseUrls,
+}
+
+/// What the proxy works with.
+#[derive(Debug)]
+pub struct Parts {
+    pub desk: Arc<Desk>,
+    pub grants: Arc<Grants>,
+    pub net: Arc<Net>,
+    pub writer: Arc<Writer>,
+    pub upstream: Url,
+    /// The first segment of every path.
+    pub secret: SecretString,
+}
+
+impl Proxy {
+    pub fn start(listener: Listener, parts: Parts) -> Self {
+        let base_urls = listener.base_urls(&parts.secret);
+        let shared = Arc::new(Shared {
+            desk: parts.desk,
+            grants: parts.grants,
+            net: parts.net,
+            ledger: Ledger::new(parts.writer),
+            upstream: parts.upstream,
+            secret: parts.secret,
+            routings: Routings::default(),
+            turn_states: TurnStates::default(),
+            running: Arc::default(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            cut: CancellationToken::new(),
+        });
+        listen::accept(listener, &shared);
+        Self { shared, base_urls }
+    }
+
+    pub fn base_urls(&self) -> &BaseUrls {
+        &self.base_urls
+    }
+
+    /// Tells how many requests are being served.
+    pub fn running_counter(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let running = Arc::clone(&self.shared.running);
+        move || running.load(Ordering::Relaxed)
+    }
+
+    /// Takes no new work, lets what runs end, and cuts what hasn't ended within `patience`.
+    pub async fn drain(&self, patience: std::time::Duration) {
+        self.shared.draining.cancel();
+        self.shared.tasks.close();
+        if tokio::time::timeout(patience, self.shared.tasks.wait()).await.is_err() {
+            self.shared.cut.cancel();
+            self.shared.tasks.wait().await;
+        }
+    }
+}
+
+impl Shared {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        match guard::authorise(&request, &self.secret) {
+            Err(refused) => refused,
+            Ok(route) => match route.kind {
+                guard::Kind::Responses => responses::handle(self, request, route).await,
+                guard::Kind::Socket => socket::handle(self, request, route).await,
+                guard::Kind::AccountsCheck => own::accounts_check(&request),
+                guard::Kind::Usage => own::usage(&self, &request, &route).await,
+                guard::Kind::ResetCredits | guard::Kind::Models => own::as_account(&self, request, &route).await,
+                guard::Kind::Other => own::pass_through(&self, request, &route).await,
+            },
+        }
+    }
+
+    /// A sentence with the labels and the clock that people know.
+    fn words<R>(&self, say: impl FnOnce(&dyn Words) -> R) -> R {
+        self.desk.read(|pool, now| say(&PoolWords::new(pool, now)))
+    }
+
+    fn label(&self, account: AccountId) -> String {
+        self.words(|words| words.label(account))
+    }
+}
+
+/// Counts a request as running, however it ends.
+#[derive(Debug)]
+struct Running(Arc<AtomicU64>);
+
+impl Running {
+    fn new(shared: &Shared) -> Self {
+        shared.running.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&shared.running))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

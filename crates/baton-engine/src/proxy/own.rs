@@ -1,0 +1,164 @@
+//! Everything but model requests: what is answered for the pool, and what passes with whose credentials.
+
+use std::sync::Arc;
+
+use baton_core::{AccountId, Choice, Request as Wanted, choose};
+use baton_wire::{CliIdentity, accounts_check as check, headers as quota_headers, jwt, usage as wham};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use super::{
+    Shared,
+    guard::{self, Route},
+    headers::{self, ACCOUNT_ID},
+    responses::own,
+    serve::{self, Chosen},
+};
+use crate::net::{Body, empty, full, streamed, whole};
+
+/// A side route's request body is kept up to this much, for one try after a refresh.
+const SIDE_BODY: usize = 1024 * 1024;
+
+/// "Workspace routing", for the id that the CLI sent.
+pub(super) fn accounts_check(request: &Request<Incoming>) -> Response<Body> {
+    match identity(request.headers()).account_id {
+        Some(id) => own(StatusCode::OK, check::answer(&id)),
+        None => guard::refuse(StatusCode::BAD_REQUEST, "accounts/check needs a chatgpt-account-id."),
+    }
+}
+
+/// The CLI's own identity with the quota of the account that the next request would use, so that a spent login doesn't
+/// make a usable pool look spent.
+pub(super) async fn usage(shared: &Arc<Shared>, request: &Request<Incoming>, route: &Route) -> Response<Body> {
+    let identity = identity(request.headers());
+    let Some(account) = displayed(shared) else {
+        return own(StatusCode::OK, wham::synthesize(&Default::default(), None, &identity, shared.desk.now()));
+    };
+    let asked = Request::builder().body(()).map(|request| request.into_parts().0);
+    if let Ok(mut parts) = asked {
+        parts.headers.clone_from(request.headers());
+        if let Some(answer) = ask_as(shared, account, &parts, &route.rest, Bytes::new()).await
+            && answer.status().is_success()
+            && let Some(body) = whole(answer.into_body(), SIDE_BODY).await
+        {
+            let now = shared.desk.now();
+            if let Some(reading) = wham::read(&body, now) {
+                let generation = shared.desk.read(|pool, _| pool.account(account).map(|state| state.generation()));
+                let pick = baton_core::trial::Pick { account, generation: generation.unwrap_or_default() };
+                shared.desk.learn(pick, &reading);
+            }
+            if let Some(body) = wham::rewrite_identity(&body, &identity) {
+                return own(StatusCode::OK, body);
+            }
+        }
+    }
+    // What is known must do.
+    let body = shared.desk.read(|pool, now| {
+        let state = pool.account(account);
+        let quota = state.map(|state| state.quota.clone()).unwrap_or_default();
+        let plan = state.and_then(|state| state.account.plan.as_deref());
+        wham::synthesize(&quota, plan, &identity, now)
+    });
+    own(StatusCode::OK, body)
+}
+
+/// With the credentials of the account that the next request would use; with the CLI's own where there is none.
+pub(super) async fn as_account(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    route: &Route,
+) -> Response<Body> {
+    let Some(account) = displayed(shared) else {
+        return pass_through(shared, request, route).await;
+    };
+    let (parts, body) = request.into_parts();
+    let Some(body) = whole(streamed(body), SIDE_BODY).await else {
+        return guard::refuse(StatusCode::PAYLOAD_TOO_LARGE, "This request's body is too large.");
+    };
+    match ask_as(shared, account, &parts, &route.rest, body).await {
+        Some(answer) => answer,
+        None => unreachable(),
+    }
+}
+
+/// The CLI's own business, with its own credentials, both ways as it comes.
+pub(super) async fn pass_through(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    route: &Route,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Some(parts) = headers::to_upstream(shared, &parts, &route.rest) else {
+        return guard::refuse(StatusCode::BAD_REQUEST, "This is no URL.");
+    };
+    match shared.net.send(Request::from_parts(parts, streamed(body))).await {
+        Ok(answer) => {
+            let (mut parts, body) = answer.into_parts();
+            headers::to_client(shared, &mut parts, None);
+            Response::from_parts(parts, streamed(body))
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a side route failed");
+            unreachable()
+        }
+    }
+}
+
+/// Once more after a refresh, if the token is refused. `None`: no answer to be had.
+async fn ask_as(
+    shared: &Arc<Shared>,
+    account: AccountId,
+    parts: &http::request::Parts,
+    rest: &str,
+    body: Bytes,
+) -> Option<Response<Body>> {
+    let mut refreshed = false;
+    loop {
+        let access = shared.grants.access(account).await.ok()?;
+        let routing_override = shared.routings.of(shared, account, &access).await.ok()?;
+        let generation = shared.desk.read(|pool, _| pool.account(account).map(|state| state.generation()))?;
+        let pick = baton_core::trial::Pick { account, generation };
+        let chosen = Chosen { pick, access, routing_override };
+        let mut parts = headers::to_upstream(shared, parts, rest)?;
+        headers::attach(shared, &mut parts.headers, &chosen);
+        let body = if body.is_empty() { empty() } else { full(body.clone()) };
+        let answer = shared.net.send(Request::from_parts(parts, body)).await.ok()?;
+        if answer.status() == StatusCode::UNAUTHORIZED && !std::mem::replace(&mut refreshed, true) {
+            serve::refresh(shared, &chosen).await.ok()?;
+            continue;
+        }
+        // Never an upstream 401 of a pool account: the CLI would refresh its own token for it (PROTOCOL §4).
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return None;
+        }
+        let (mut parts, body) = answer.into_parts();
+        if let Some(reading) = quota_headers::quota(&parts.headers, shared.desk.now()) {
+            shared.desk.learn(pick, &reading);
+        }
+        headers::to_client(shared, &mut parts, Some(account));
+        return Some(Response::from_parts(parts, streamed(body)));
+    }
+}
+
+/// Whose quota people see: of the account that the next request would use, else of the current one.
+fn displayed(shared: &Shared) -> Option<AccountId> {
+    shared.desk.read(|pool, now| match choose(pool, &Wanted::default(), now).choice {
+        Choice::Use { account, .. } => Some(account),
+        Choice::Wait { account, .. } => Some(account),
+        Choice::Refuse { .. } => pool.current(),
+    })
+}
+
+fn identity(headers: &HeaderMap) -> CliIdentity {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let claims = bearer.and_then(|value| value.strip_prefix("Bearer ")).and_then(jwt::claims).unwrap_or_default();
+    let account = headers.get(ACCOUNT_ID).and_then(|value| value.to_str().ok()).map(Into::into);
+    CliIdentity { user_id: claims.user_id, account_id: account.or(claims.account_id), email: claims.email }
+}
+
+fn unreachable() -> Response<Body> {
+    let error: Value = serde_json::json!({"error": {"message": "Baton: the upstream can't be reached."}});
+    own(StatusCode::BAD_GATEWAY, error.to_string().into_bytes())
+}

@@ -1,0 +1,222 @@
+//! A model's answer on its way to the client over HTTP: watched for the few events that matter, delivered as it comes.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use baton_core::{Outcome, SendState, Step, Trial, trial::Pick};
+use baton_wire::{Scanner, What};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body as HttpBody, Frame, Incoming};
+
+use super::{Running, Shared, ledger::Entry};
+use crate::net::{Body, BoxError};
+
+/// Reads the events of one stream, tells the pool what they say of the account, and stops at a failure.
+#[derive(Debug)]
+pub(super) struct Watch {
+    shared: Arc<Shared>,
+    pick: Pick,
+    thread: Option<u64>,
+    scanner: Scanner,
+    consumed: u64,
+    /// Output has been seen: from then on nothing can be taken back.
+    pub output: bool,
+    completed: bool,
+}
+
+/// The stream says that it failed, at this byte of the chunk.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub outcome: Outcome,
+    pub at: usize,
+    pub after_output: bool,
+}
+
+impl Watch {
+    pub(super) fn new(shared: &Arc<Shared>, pick: Pick, thread: Option<u64>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            pick,
+            thread,
+            scanner: Scanner::new(),
+            consumed: 0,
+            output: false,
+            completed: false,
+        }
+    }
+
+    pub(super) fn take(&mut self, chunk: &[u8], entry: &mut Entry) -> Option<Failure> {
+        let mut found = Vec::new();
+        let now = self.shared.desk.now();
+        self.scanner.feed(chunk, now, &mut |event| found.push(event));
+        let base = self.consumed;
+        self.consumed += chunk.len() as u64;
+        for event in found {
+            // An event that began in an earlier chunk is cut off at the start of this one.
+            let at = usize::try_from(event.start.saturating_sub(base)).unwrap_or(0);
+            if let Some(failure) = self.meet(event.what, at, entry) {
+                return Some(failure);
+            }
+        }
+        None
+    }
+
+    /// The stream is over; `Some` if it wasn't whole.
+    pub(super) fn finish(&mut self, entry: &mut Entry) -> Option<Failure> {
+        let mut found = Vec::new();
+        let now = self.shared.desk.now();
+        self.scanner.finish(now, &mut |event| found.push(event));
+        let failure = found.into_iter().find_map(|event| self.meet(event.what, 0, entry));
+        let broken = Failure { outcome: Outcome::Broken, at: 0, after_output: self.output };
+        failure.or_else(|| (!self.scanner.clean_end()).then_some(broken))
+    }
+
+    fn meet(&mut self, what: What, at: usize, entry: &mut Entry) -> Option<Failure> {
+        // A second ending of the same answer says nothing new.
+        if self.completed {
+            return None;
+        }
+        if what.is_output() && !self.output {
+            self.output = true;
+            entry.first_output();
+        }
+        match what {
+            What::Failed(outcome) => return Some(Failure { outcome, at, after_output: self.output }),
+            What::RateLimits(reading) => self.shared.desk.learn(self.pick, &reading),
+            What::Compaction => {
+                if let Some(thread) = self.thread {
+                    self.shared.desk.compacted(thread, self.pick.account);
+                }
+            }
+            What::Completed { usage, .. } => {
+                self.completed = true;
+                entry.completed(usage);
+            }
+            What::Held(_) | What::Output | What::TurnState(_) => {}
+        }
+        None
+    }
+
+    /// A failure after output: the account's part is told; true if the stream must be cut so that the client asks again.
+    fn judge_delivered(&self, outcome: &Outcome, entry: &mut Entry) -> bool {
+        let ruling = Trial::new(None).judge(self.pick, outcome, SendState::Delivered, true, self.shared.desk.now());
+        self.shared.desk.report(ruling.report.as_slice());
+        entry.outcome(if ruling.step == Step::Resend { "cut_after_output" } else { "failed_after_output" });
+        ruling.step == Step::Resend
+    }
+}
+
+/// The answer's body towards the client.
+#[derive(Debug)]
+pub(super) struct Relay {
+    held: VecDeque<Bytes>,
+    upstream: Option<Incoming>,
+    /// `None`: passed on as it is.
+    watch: Option<Watch>,
+    entry: Entry,
+    /// End with an error after what is held: HTTP's only way to say "not whole".
+    cut: bool,
+    _running: Running,
+}
+
+impl Relay {
+    /// Passes on as it is.
+    pub(super) fn raw(held: Vec<Bytes>, upstream: Option<Incoming>, entry: Entry, running: Running) -> Self {
+        Self { held: held.into(), upstream, watch: None, entry, cut: false, _running: running }
+    }
+
+    /// Delivers what was held, and goes on watching. `failure`: of the last chunk held, after output.
+    pub(super) fn watched(
+        held: Vec<Bytes>,
+        upstream: Incoming,
+        watch: Watch,
+        failure: Option<Failure>,
+        entry: Entry,
+        running: Running,
+    ) -> Self {
+        let mut relay = Self {
+            held: held.into(),
+            upstream: Some(upstream),
+            watch: Some(watch),
+            entry,
+            cut: false,
+            _running: running,
+        };
+        if let Some(failure) = failure
+            && let Some(last) = relay.held.pop_back()
+        {
+            let last = relay.failed(last, &failure);
+            relay.held.push_back(last);
+        }
+        relay
+    }
+
+    pub(super) fn boxed(self) -> Body {
+        self.boxed_unsync()
+    }
+
+    /// What of `chunk` still goes out.
+    fn failed(&mut self, chunk: Bytes, failure: &Failure) -> Bytes {
+        let Some(watch) = self.watch.take() else { return chunk };
+        if watch.judge_delivered(&failure.outcome, &mut self.entry) {
+            self.cut = true;
+            self.upstream = None;
+            return chunk.slice(..failure.at.min(chunk.len()));
+        }
+        chunk
+    }
+
+    fn next(&mut self, chunk: Bytes) -> Bytes {
+        match self.watch.as_mut().and_then(|watch| watch.take(&chunk, &mut self.entry)) {
+            Some(failure) => self.failed(chunk, &failure),
+            None => chunk,
+        }
+    }
+
+    fn ended(&mut self, broken: Option<hyper::Error>) {
+        self.upstream = None;
+        if let Some(failure) = self.watch.as_mut().and_then(|watch| watch.finish(&mut self.entry)) {
+            self.failed(Bytes::new(), &failure);
+        } else if broken.is_some() && self.watch.is_none() {
+            self.cut = true;
+        }
+    }
+}
+
+impl HttpBody for Relay {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        loop {
+            if let Some(bytes) = self.held.pop_front() {
+                if bytes.is_empty() {
+                    continue;
+                }
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            let Some(upstream) = self.upstream.as_mut() else {
+                return Poll::Ready(std::mem::take(&mut self.cut).then(|| Err("the answer was cut short".into())));
+            };
+            match std::task::ready!(Pin::new(upstream).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    // Trailers carry nothing that Codex reads.
+                    if let Ok(data) = frame.into_data() {
+                        let data = self.next(data);
+                        self.held.push_back(data);
+                    }
+                }
+                Some(Err(error)) => self.ended(Some(error)),
+                None => self.ended(None),
+            }
+        }
+    }
+}

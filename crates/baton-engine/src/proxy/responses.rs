@@ -1,0 +1,280 @@
+//! A model request over HTTP: sent with the chosen account's credentials, held until the first output, replayed
+//! elsewhere as long as nothing has reached the client.
+
+use std::sync::Arc;
+
+use baton_core::{Outcome, RefuseReason, SendState, Trial, Trouble};
+use baton_wire::{Facts, answers, error, headers as quota_headers, request as client};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header, request, response};
+use http_body_util::BodyExt;
+use hyper::{Request, body::Incoming};
+
+use super::{
+    Running, Shared,
+    body::{Kept, decoded},
+    guard::{self, Route},
+    headers,
+    ledger::Entry,
+    relay::{Relay, Watch},
+    serve::{self, After, Chosen, Next, Who},
+};
+use crate::{
+    control::protocol::Transport,
+    net::{Body, NetError, full},
+};
+
+/// Head and events without output are held up to this much, then committed.
+const HELD: usize = 64 * 1024;
+/// An error's body is read up to this much to judge it.
+const ERROR_BODY: usize = 256 * 1024;
+
+pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, route: Route) -> Response<Body> {
+    let running = Running::new(&shared);
+    let (parts, body) = request.into_parts();
+    let Ok(body) = Kept::read(body).await else {
+        return guard::refuse(StatusCode::BAD_REQUEST, "The request's body broke off.");
+    };
+    let who = who(&parts, &body);
+    let entry = shared.ledger.open(Transport::Http, &who, shared.desk.now());
+    let trial = Trial::new(who.model.as_deref());
+    Exchange { shared, parts, rest: route.rest, body, who, trial, entry, running, last: None }.run().await
+}
+
+/// The headers tell; the body is read only where they don't.
+fn who(parts: &request::Parts, body: &Kept) -> Who {
+    let facts = Facts::from_headers(&parts.headers);
+    if facts.thread.is_some() && facts.turn.is_some() && facts.model.is_some() {
+        return Who::new(&facts, None);
+    }
+    let json = body.whole().and_then(|body| decoded(&parts.headers, body));
+    match json.as_deref().map(client::Skim::read) {
+        Some(Ok(skim)) => Who::new(&facts.or(skim.facts.clone()), Some(&skim)),
+        _ => Who::new(&facts, None),
+    }
+}
+
+struct Exchange {
+    shared: Arc<Shared>,
+    parts: request::Parts,
+    rest: String,
+    body: Kept,
+    who: Who,
+    trial: Trial,
+    entry: Entry,
+    running: Running,
+    /// What the upstream last answered: passed on if nobody does better.
+    last: Option<Answer>,
+}
+
+/// An upstream's answer that failed, as far as it was read.
+pub(super) struct Answer {
+    pub parts: response::Parts,
+    pub held: Vec<Bytes>,
+    pub rest: Option<Incoming>,
+}
+
+enum Attempt {
+    Delivered(Answer, Delivery),
+    Failed { outcome: Outcome, sent: SendState, answer: Option<Answer> },
+}
+
+enum Delivery {
+    /// Nothing in it can be judged.
+    Raw,
+    Watched(Box<Watch>, Option<super::relay::Failure>),
+}
+
+impl Exchange {
+    async fn run(mut self) -> Response<Body> {
+        loop {
+            let chosen = match serve::next(&self.shared, &self.who, &mut self.trial).await {
+                Next::Serve(chosen) => chosen,
+                Next::Wait { secs, message, .. } => return self.come_back(secs, &message),
+                Next::Refuse(reason) => return self.refuse(&reason),
+                Next::Unreachable(why) => return self.unreachable(&why),
+            };
+            self.entry.served_by(chosen.pick.account);
+            let (outcome, sent, answer) = match self.attempt(&chosen).await {
+                Attempt::Delivered(answer, delivery) => return self.deliver(&chosen, answer, delivery),
+                Attempt::Failed { outcome, sent, answer } => (outcome, sent, answer),
+            };
+            self.last = answer;
+            let replayable = self.body.replayable();
+            match serve::judge(&self.shared, &mut self.trial, &chosen, &outcome, sent, replayable).await {
+                After::Again => {}
+                After::Strip if self.strip() => {}
+                After::Strip | After::PassOn => return self.pass_on(),
+                After::Resend => return self.come_back(1, "Baton asks for the request once more."),
+            }
+        }
+    }
+
+    async fn attempt(&mut self, chosen: &Chosen) -> Attempt {
+        let failed = |outcome, sent, answer| Attempt::Failed { outcome, sent, answer };
+        let Some(mut parts) = headers::to_upstream(&self.shared, &self.parts, &self.rest) else {
+            return failed(Outcome::ClientError { status: 400 }, SendState::Unsent, None);
+        };
+        headers::attach(&self.shared, &mut parts.headers, chosen);
+        let Some(body) = self.body.send() else {
+            return failed(Outcome::Broken, SendState::Sent, None);
+        };
+        let answered = match self.shared.net.send(Request::from_parts(parts, body)).await {
+            Ok(answered) => answered,
+            Err(NetError::Connect(_)) => {
+                return failed(Outcome::ServerTrouble(Trouble::Connect), SendState::Unsent, None);
+            }
+            Err(NetError::ConnectTimeout) => {
+                return failed(Outcome::ServerTrouble(Trouble::ConnectTimeout), SendState::Unsent, None);
+            }
+            Err(_) => return failed(Outcome::Broken, SendState::Sent, None),
+        };
+        let now = self.shared.desk.now();
+        let (parts, body) = answered.into_parts();
+        if let Some(reading) = quota_headers::quota(&parts.headers, now) {
+            self.shared.desk.learn(chosen.pick, &reading);
+        }
+        if !parts.status.is_success() {
+            let (held, rest) = read_error(body).await;
+            let outcome = error::http(parts.status.as_u16(), &parts.headers, &held.concat(), now);
+            return failed(outcome, SendState::Sent, Some(Answer { parts, held, rest }));
+        }
+        if !is_event_stream(&parts) {
+            let answer = Answer { parts, held: Vec::new(), rest: Some(body) };
+            return Attempt::Delivered(answer, Delivery::Raw);
+        }
+        self.hold(chosen, parts, body).await
+    }
+
+    /// Holds head and events without output until the first output.
+    async fn hold(&mut self, chosen: &Chosen, parts: response::Parts, mut body: Incoming) -> Attempt {
+        let mut watch = Watch::new(&self.shared, chosen.pick, self.who.thread);
+        let mut held: Vec<Bytes> = Vec::new();
+        let mut size = 0;
+        loop {
+            let failure = match body.frame().await {
+                Some(Ok(frame)) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    let failure = watch.take(&data, &mut self.entry);
+                    size += data.len();
+                    held.push(data);
+                    failure
+                }
+                Some(Err(_)) | None => {
+                    let outcome =
+                        watch.finish(&mut self.entry).map_or(Outcome::Broken, |failure| failure.outcome);
+                    let answer = Some(Answer { parts, held, rest: None });
+                    return Attempt::Failed { outcome, sent: SendState::Sent, answer };
+                }
+            };
+            match failure {
+                Some(failure) if !failure.after_output => {
+                    let answer = Some(Answer { parts, held, rest: Some(body) });
+                    return Attempt::Failed { outcome: failure.outcome, sent: SendState::Sent, answer };
+                }
+                failure if watch.output || size > HELD => {
+                    let answer = Answer { parts, held, rest: Some(body) };
+                    return Attempt::Delivered(answer, Delivery::Watched(Box::new(watch), failure));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn deliver(mut self, chosen: &Chosen, answer: Answer, delivery: Delivery) -> Response<Body> {
+        let Answer { mut parts, held, rest } = answer;
+        self.shared.desk.report(&self.trial.succeeded(chosen.pick));
+        headers::to_client(&self.shared, &mut parts, Some(chosen.pick.account));
+        let relay = match (delivery, rest) {
+            (Delivery::Watched(watch, failure), Some(rest)) => {
+                Relay::watched(held, rest, *watch, failure, self.entry, self.running)
+            }
+            (_, rest) => {
+                self.entry.outcome("completed");
+                Relay::raw(held, rest, self.entry, self.running)
+            }
+        };
+        Response::from_parts(parts, relay.boxed())
+    }
+
+    /// The encrypted content that the account can't read; false if there is none to take out.
+    fn strip(&mut self) -> bool {
+        let json = self.body.whole().and_then(|body| decoded(&self.parts.headers, body));
+        let Some(stripped) = json.and_then(|json| client::strip_ciphertext(&json)) else {
+            tracing::warn!("an account can't read this thread's encrypted history, and it can't be taken out");
+            return false;
+        };
+        self.parts.headers.remove(header::CONTENT_ENCODING);
+        self.body = Kept::Whole(stripped.into());
+        true
+    }
+
+    fn pass_on(mut self) -> Response<Body> {
+        self.shared.desk.report(&self.trial.given_up());
+        let Some(Answer { mut parts, held, rest }) = self.last.take() else {
+            return self.unreachable("no answer from the upstream");
+        };
+        self.entry.outcome(&format!("passed_on_{}", parts.status.as_u16()));
+        headers::to_client(&self.shared, &mut parts, None);
+        Response::from_parts(parts, Relay::raw(held, rest, self.entry, self.running).boxed())
+    }
+
+    fn refuse(mut self, reason: &RefuseReason) -> Response<Body> {
+        if *reason == RefuseReason::AllTried {
+            return self.pass_on();
+        }
+        let message = self.shared.words(|words| baton_core::explain::refused(reason, words));
+        self.entry.outcome("refused");
+        match reason {
+            RefuseReason::NobodyUsable { earliest } => {
+                let body = answers::usage_limit_reached(*earliest, None, &message);
+                own(StatusCode::TOO_MANY_REQUESTS, body)
+            }
+            _ => own(StatusCode::BAD_REQUEST, answers::account_error(&message)),
+        }
+    }
+
+    fn come_back(mut self, secs: u64, message: &str) -> Response<Body> {
+        self.entry.outcome("asked_to_wait");
+        let mut response = own(StatusCode::SERVICE_UNAVAILABLE, answers::service_unavailable(message));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        response
+    }
+
+    fn unreachable(mut self, why: &str) -> Response<Body> {
+        self.entry.outcome("unreachable");
+        let message = format!("Baton: the upstream can't be reached ({why}).");
+        own(StatusCode::BAD_GATEWAY, answers::service_unavailable(&message))
+    }
+}
+
+fn is_event_stream(parts: &response::Parts) -> bool {
+    let content_type = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    // An encoded stream can't be read here; Codex asks for none.
+    content_type.starts_with(b"text/event-stream") && !parts.headers.contains_key(header::CONTENT_ENCODING)
+}
+
+pub(super) async fn read_error(mut body: Incoming) -> (Vec<Bytes>, Option<Incoming>) {
+    let mut held = Vec::new();
+    let mut size = 0;
+    while size < ERROR_BODY {
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    size += data.len();
+                    held.push(data);
+                }
+            }
+            Some(Err(_)) | None => return (held, None),
+        }
+    }
+    (held, Some(body))
+}
+
+/// An answer of our own.
+pub(super) fn own(status: StatusCode, json: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(full(json));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

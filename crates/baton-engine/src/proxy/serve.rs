@@ -1,0 +1,186 @@
+//! The account for a request's next attempt: chosen, with its credentials, or why there is none.
+
+use std::{sync::Arc, time::Duration};
+
+use baton_core::{
+    Choice, Effect, Outcome, RefuseReason, Report, Request, SendState, Step, Trial, Trouble, Turn,
+    trial::Pick,
+};
+use baton_wire::{Facts, request::Skim};
+
+use super::Shared;
+use crate::grants::{Access, GrantError};
+
+/// Real time that a request is held here; longer waits are the client's, which knows how to (PROTOCOL §4).
+const HELD_HERE: Duration = Duration::from_secs(5);
+/// A locked keychain heals when a person unlocks it: Codex is asked to come back after this.
+const KEYCHAIN_AGAIN: u64 = 10;
+
+/// Whose request it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Who {
+    pub session: Option<u64>,
+    pub thread: Option<u64>,
+    pub turn: Turn,
+    pub model: Option<Box<str>>,
+}
+
+impl Who {
+    pub(super) fn new(facts: &Facts, skim: Option<&Skim<'_>>) -> Self {
+        let turn = match facts.turn {
+            _ if facts.prewarm => Turn::Prewarm,
+            Some(id) => Turn::Id(id),
+            None if skim.is_some_and(|skim| skim.input_ends_in_tool_output) => Turn::Continues,
+            None => Turn::New,
+        };
+        Self { session: facts.session, thread: facts.thread, turn, model: facts.model.clone() }
+    }
+
+    fn request<'a>(&'a self, trial: &'a Trial) -> Request<'a> {
+        Request {
+            session: self.session,
+            thread: self.thread,
+            turn: self.turn,
+            model: self.model.as_deref(),
+            tried: trial.tried(),
+        }
+    }
+}
+
+/// An account with what it takes to use it.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    pub pick: Pick,
+    pub access: Access,
+    pub routing_override: Option<Box<str>>,
+}
+
+#[derive(Debug)]
+pub(super) enum Next {
+    Serve(Chosen),
+    /// The client is asked to come back after `secs` of real time.
+    Wait { secs: u64, message: String },
+    Refuse(RefuseReason),
+    /// Sign-in can't be reached for anyone's token.
+    Unreachable(String),
+}
+
+/// Chooses until there is an account whose credentials can be had; short waits are waited out here.
+pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> Next {
+    let mut changes = shared.desk.changes();
+    loop {
+        changes.mark_unchanged();
+        let decision = shared.desk.route(&who.request(trial));
+        let pick = match decision.choice {
+            Choice::Use { account, generation, .. } => Pick { account, generation },
+            Choice::Wait { until, account } => {
+                let clock = shared.desk.clock();
+                let real = clock.real(until.since(clock.now()));
+                if real > HELD_HERE {
+                    let message = shared.words(|words| {
+                        format!("Baton waits for {} until {}.", words.label(account), words.time(until))
+                    });
+                    return Next::Wait { secs: real.as_secs() + 1, message };
+                }
+                // Whatever changes meanwhile (a switch, an early reset) may end the wait.
+                tokio::select! {
+                    () = tokio::time::sleep(real + Duration::from_millis(5)) => {}
+                    _ = changes.changed() => {}
+                }
+                continue;
+            }
+            Choice::Refuse { reason } => return Next::Refuse(reason),
+        };
+        match credentials(shared, pick).await {
+            Ok(chosen) => return Next::Serve(chosen),
+            Err(GrantError::NeedsAttention(reason)) => {
+                let effect = Effect::NeedsAttention { reason };
+                shared.desk.report(&[Report { account: pick.account, generation: pick.generation, effect }]);
+            }
+            Err(GrantError::Keychain(error)) => {
+                let message = format!("Baton: {error}");
+                return Next::Wait { secs: KEYCHAIN_AGAIN, message };
+            }
+            Err(GrantError::Transient(why)) => {
+                let outcome = Outcome::ServerTrouble(Trouble::Connect);
+                let ruling = trial.judge(pick, &outcome, SendState::Unsent, true, shared.desk.now());
+                shared.desk.report(ruling.report.as_slice());
+                match ruling.step {
+                    Step::Retry { after } => back_off(after).await,
+                    Step::FailOver => {}
+                    _ => return Next::Unreachable(why),
+                }
+            }
+        }
+    }
+}
+
+async fn credentials(shared: &Arc<Shared>, pick: Pick) -> Result<Chosen, GrantError> {
+    let access = shared.grants.access(pick.account).await?;
+    let routing_override = shared.routings.of(shared, pick.account, &access).await?;
+    Ok(Chosen { pick, access, routing_override })
+}
+
+/// One refresh for all who wait.
+pub(super) async fn refresh(shared: &Arc<Shared>, chosen: &Chosen) -> Result<(), GrantError> {
+    let pick = chosen.pick;
+    let refreshed = shared.grants.refresh(pick.account, chosen.access.version).await;
+    if let Err(GrantError::NeedsAttention(reason)) = &refreshed {
+        let effect = Effect::NeedsAttention { reason: *reason };
+        shared.desk.report(&[Report { account: pick.account, generation: pick.generation, effect }]);
+    }
+    refreshed.map(|_| ())
+}
+
+/// Half to the whole of `after`: requests that failed together don't come back together.
+async fn back_off(after: Duration) {
+    tokio::time::sleep(after.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+}
+
+/// What a failed attempt leads to, once everything that can be done here has been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Choose again.
+    Again,
+    /// Without the encrypted content.
+    Strip,
+    /// The upstream's answer stands.
+    PassOn,
+    /// The client asks again.
+    Resend,
+}
+
+/// Judges a failed attempt, tells the pool, and does what has to happen before the next one: backing off, a refresh.
+pub(super) async fn judge(
+    shared: &Arc<Shared>,
+    trial: &mut Trial,
+    chosen: &Chosen,
+    outcome: &Outcome,
+    sent: SendState,
+    replayable: bool,
+) -> After {
+    let ruling = trial.judge(chosen.pick, outcome, sent, replayable, shared.desk.now());
+    tracing::debug!(account = %chosen.pick.account, ?outcome, ?sent, step = ?ruling.step, "attempt failed");
+    shared.desk.report(ruling.report.as_slice());
+    match ruling.step {
+        Step::FailOver => After::Again,
+        Step::Retry { after } => {
+            back_off(after).await;
+            After::Again
+        }
+        Step::Refresh => {
+            // If it fails, the pool knows why, and the next choice goes on from there.
+            let _ = refresh(shared, chosen).await;
+            After::Again
+        }
+        Step::Strip => After::Strip,
+        Step::PassOn => After::PassOn,
+        Step::Resend => {
+            if matches!(outcome, Outcome::Unauthorized { .. }) {
+                // The client comes back at once: with a fresh token, then.
+                let _ = refresh(shared, chosen).await;
+            }
+            After::Resend
+        }
+    }
+}

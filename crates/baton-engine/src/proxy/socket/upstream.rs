@@ -1,0 +1,126 @@
+//! The upstream's side of a socket: opened for an account with the CLI's own handshake.
+
+use std::sync::Arc;
+
+use baton_core::{Outcome, SendState, Trial, Trouble};
+use baton_wire::{error, headers as quota_headers};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::protocol::{Role, WebSocketConfig},
+};
+
+use super::{
+    super::{
+        Shared, headers,
+        responses::{Answer, read_error},
+        serve::{self, After, Chosen, Next, Who},
+    },
+    Handshake,
+};
+use crate::net::{NetError, empty};
+
+pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// One message may hold a whole conversation with pictures in it.
+const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
+
+pub(super) struct Upstream {
+    pub socket: Socket,
+    pub chosen: Chosen,
+}
+
+pub(super) enum Opened {
+    /// With the head of the upstream's 101.
+    Socket(Box<Upstream>, HeaderMap),
+    /// The upstream's refusal goes to the client.
+    PassOn(Answer),
+    /// No account, or no upstream to be reached: to be said at the first frame.
+    Nobody,
+}
+
+pub(super) fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(LARGEST_MESSAGE))
+        .max_frame_size(Some(LARGEST_MESSAGE))
+        // Frames leave when they come: nothing waits for a fuller buffer.
+        .write_buffer_size(0)
+}
+
+/// Chooses and connects until an upstream has answered 101.
+pub(super) async fn open(shared: &Arc<Shared>, handshake: &Handshake, who: &Who, trial: &mut Trial) -> Opened {
+    let mut last = None;
+    loop {
+        let Next::Serve(chosen) = serve::next(shared, who, trial).await else {
+            return last.map_or(Opened::Nobody, Opened::PassOn);
+        };
+        match connect(shared, handshake, &chosen).await {
+            Ok((upstream, head)) => return Opened::Socket(Box::new(upstream), head),
+            Err(failed) => {
+                match serve::judge(shared, trial, &chosen, &failed.outcome, failed.sent, true).await {
+                    After::Again => last = failed.answer,
+                    After::PassOn | After::Strip | After::Resend => {
+                        return failed.answer.map_or(Opened::Nobody, Opened::PassOn);
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) struct Failed {
+    pub outcome: Outcome,
+    pub sent: SendState,
+    pub answer: Option<Answer>,
+}
+
+pub(super) async fn connect(
+    shared: &Arc<Shared>,
+    handshake: &Handshake,
+    chosen: &Chosen,
+) -> Result<(Upstream, HeaderMap), Failed> {
+    let failed = |outcome, sent| Failed { outcome, sent, answer: None };
+    let Some(mut parts) = headers::to_upstream(shared, &handshake.parts, &handshake.rest) else {
+        return Err(failed(Outcome::ClientError { status: 400 }, SendState::Unsent));
+    };
+    headers::attach(shared, &mut parts.headers, chosen);
+    parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    parts.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    // Frames are read here: compression is declined, as any server may.
+    parts.headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    let mut answered = match shared.net.send(Request::from_parts(parts, empty())).await {
+        Ok(answered) => answered,
+        Err(NetError::Connect(_)) => {
+            return Err(failed(Outcome::ServerTrouble(Trouble::Connect), SendState::Unsent));
+        }
+        Err(NetError::ConnectTimeout) => {
+            return Err(failed(Outcome::ServerTrouble(Trouble::ConnectTimeout), SendState::Unsent));
+        }
+        // Nothing but a handshake was sent.
+        Err(_) => return Err(failed(Outcome::Broken, SendState::Unsent)),
+    };
+    let now = shared.desk.now();
+    if let Some(reading) = quota_headers::quota(answered.headers(), now) {
+        shared.desk.learn(chosen.pick, &reading);
+    }
+    if answered.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let (parts, body) = answered.into_parts();
+        let (held, rest) = read_error(body).await;
+        let outcome = match parts.status.is_success() {
+            // A 200 to an upgrade is no WebSocket server.
+            true => Outcome::Broken,
+            false => error::http(parts.status.as_u16(), &parts.headers, &held.concat(), now),
+        };
+        return Err(Failed { outcome, sent: SendState::Unsent, answer: Some(Answer { parts, held, rest }) });
+    }
+    let upgraded = match hyper::upgrade::on(&mut answered).await {
+        Ok(upgraded) => upgraded,
+        Err(_) => return Err(failed(Outcome::Broken, SendState::Unsent)),
+    };
+    let (mut parts, _) = answered.into_parts();
+    headers::to_client(shared, &mut parts, Some(chosen.pick.account));
+    let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, Some(config())).await;
+    Ok((Upstream { socket, chosen: chosen.clone() }, parts.headers))
+}

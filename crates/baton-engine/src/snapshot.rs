@@ -1,0 +1,78 @@
+//! The pool as screens show it.
+
+use baton_core::{AccountState, LimitFamily, Pool, Timestamp, explain};
+
+use crate::{
+    control::protocol::{AccountView, BaseUrls, Snapshot, WindowView},
+    words::PoolWords,
+};
+
+/// What the pool doesn't know of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub base_urls: Option<BaseUrls>,
+    pub upstream: String,
+    pub running_requests: u64,
+    pub problems: Vec<String>,
+}
+
+pub(crate) fn of(pool: &Pool, now: Timestamp, around: Surroundings) -> Snapshot {
+    let policy = pool.policy();
+    let active = pool.current();
+    let words = PoolWords::new(pool, now);
+    Snapshot {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        at: now,
+        base_urls: around.base_urls,
+        upstream: around.upstream,
+        strategy: policy.strategy,
+        on_recovery: policy.on_recovery,
+        wait_for_recovery_secs: policy.wait_for_recovery().as_secs(),
+        active,
+        next: active.and_then(|active| pool.successor(active, now)),
+        pinned: pool.pinned(),
+        braked: pool.brake().engaged(),
+        temporary_failovers: pool.temporary_failovers(),
+        running_requests: around.running_requests,
+        accounts: pool.accounts().iter().map(|state| account(state, now, &words)).collect(),
+        problems: around.problems,
+    }
+}
+
+fn account(state: &AccountState, now: Timestamp, words: &PoolWords<'_>) -> AccountView {
+    let eligibility = state.eligibility(&LimitFamily::General, now);
+    let account = &state.account;
+    AccountView {
+        id: account.id,
+        label: account.label.to_string(),
+        plan: account.plan.as_deref().map(str::to_owned),
+        state: eligibility,
+        state_text: explain::state(&eligibility, words),
+        windows: windows(state, now),
+        skipped: account.skipped,
+        use_credits: account.use_credits,
+        threshold: account.thresholds.every_window,
+        window_thresholds: account.thresholds.windows.clone(),
+        reserve: account.thresholds.reserve,
+        last_used: state.last_used,
+    }
+}
+
+/// The general limit's windows first, short ones before long ones.
+fn windows(state: &AccountState, now: Timestamp) -> Vec<WindowView> {
+    let mut views: Vec<WindowView> = Vec::new();
+    for limit in &state.quota.limits {
+        for window in &limit.windows {
+            views.push(WindowView {
+                family: limit.family.clone(),
+                name: limit.name.as_deref().map(str::to_owned),
+                length: window.length,
+                left: window.used_at(now).left(),
+                resets_at: window.next_reset(now),
+                observed_at: window.observed_at,
+            });
+        }
+    }
+    views.sort_by(|a, b| (&a.family, a.length).cmp(&(&b.family, b.length)));
+    views
+}
