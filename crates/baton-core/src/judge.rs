@@ -77,6 +77,13 @@ pub enum Refusal {
     AccountBlocked,
 }
 
+impl Refusal {
+    /// Said by the upstream, rather than found out by Baton: only that is a reason to stop trying others.
+    pub(crate) fn by_upstream(self) -> bool {
+        !matches!(self, Self::RefreshInterrupted | Self::UnsupportedBackend)
+    }
+}
+
 /// How far a request has come. It only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SendState {
@@ -103,6 +110,7 @@ pub struct Circumstances<'a> {
     /// Another account gave the same verdict for this request.
     pub alike_elsewhere: bool,
     pub model: Option<&'a str>,
+    /// On this account, for this request.
     pub first_failure: Timestamp,
 }
 
@@ -150,14 +158,11 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 
 /// The table (DESIGN, "Judging").
 pub fn judge(outcome: &Outcome, at: &Circumstances<'_>) -> Verdict {
-    let pass_on = Verdict {
-        step: Step::PassOn,
-        effect: None,
-    };
-    let fail_over = if at.sent == SendState::Delivered || !at.replayable {
-        Step::Resend
-    } else {
-        Step::FailOver
+    let plainly = |step| Verdict { step, effect: None };
+    let fail_over = match at.sent {
+        SendState::Unsent => Step::FailOver,
+        SendState::Sent if at.replayable => Step::FailOver,
+        SendState::Sent | SendState::Delivered => Step::Resend,
     };
     let blamed = |blame, effect| Verdict {
         step: fail_over,
@@ -194,62 +199,41 @@ pub fn judge(outcome: &Outcome, at: &Circumstances<'_>) -> Verdict {
                 reason: Refusal::TokenInvalidated,
             },
         ),
-        Outcome::Unauthorized { .. } if fail_over == Step::Resend => Verdict {
-            step: Step::Resend,
-            effect: None,
-        },
-        Outcome::Unauthorized { .. } => Verdict {
-            step: Step::Refresh,
-            effect: None,
-        },
-        _ if at.alike_elsewhere => pass_on,
-        Outcome::ServerTrouble(_) | Outcome::Broken => match at.sent {
-            SendState::Delivered => Verdict {
-                step: Step::Resend,
-                effect: None,
+        Outcome::Unauthorized { .. } if fail_over == Step::Resend => plainly(Step::Resend),
+        Outcome::Unauthorized { .. } => plainly(Step::Refresh),
+        Outcome::ServerTrouble(_) | Outcome::Broken if fail_over == Step::Resend => plainly(Step::Resend),
+        // Two accounts agree: it is the request.
+        _ if at.alike_elsewhere => plainly(Step::PassOn),
+        Outcome::ServerTrouble(_) | Outcome::Broken if at.retries < SAME_ACCOUNT_RETRIES => {
+            plainly(Step::Retry {
+                after: FIRST_BACKOFF * 2u32.pow(at.retries.into()),
+            })
+        }
+        Outcome::ServerTrouble(_) | Outcome::Broken => blamed(
+            Blame::IfAnotherSucceeds,
+            Effect::CoolingDown {
+                lasting: TROUBLED_FOR,
+                reason: CoolingReason::ServerTrouble,
+                first_failure: at.first_failure,
             },
-            _ if !at.replayable => Verdict {
-                step: Step::Resend,
-                effect: None,
-            },
-            _ if at.retries < SAME_ACCOUNT_RETRIES => Verdict {
-                step: Step::Retry {
-                    after: FIRST_BACKOFF * 2u32.pow(at.retries.into()),
-                },
-                effect: None,
-            },
-            _ => blamed(
-                Blame::IfAnotherSucceeds,
-                Effect::CoolingDown {
-                    lasting: TROUBLED_FOR,
-                    reason: CoolingReason::ServerTrouble,
-                    first_failure: at.first_failure,
-                },
-            ),
-        },
+        ),
         Outcome::AccountRefused(reason) => blamed(
             Blame::UnlessAnotherAgrees,
             Effect::NeedsAttention { reason: *reason },
         ),
-        Outcome::CiphertextRefused if at.sent != SendState::Delivered && at.replayable && !at.stripped => {
-            Verdict {
-                step: Step::Strip,
-                effect: None,
-            }
+        Outcome::CiphertextRefused if fail_over == Step::FailOver && at.replayable && !at.stripped => {
+            plainly(Step::Strip)
         }
         Outcome::ModelUnavailable => match at.model {
             Some(model) => blamed(
                 Blame::UnlessAnotherAgrees,
                 Effect::LacksModel { model: model.into() },
             ),
-            None => Verdict {
-                step: fail_over,
-                effect: None,
-            },
+            None => plainly(fail_over),
         },
         Outcome::EdgeRefused { .. }
         | Outcome::CiphertextRefused
         | Outcome::ClientError { .. }
-        | Outcome::ReconnectAsked => pass_on,
+        | Outcome::ReconnectAsked => plainly(Step::PassOn),
     }
 }

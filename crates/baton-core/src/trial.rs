@@ -18,6 +18,7 @@ pub struct Pick {
 #[derive(Debug)]
 struct Failure {
     pick: Pick,
+    at: Timestamp,
     outcome: Outcome,
     pending: Option<(Blame, Effect)>,
 }
@@ -39,7 +40,6 @@ pub struct Trial {
     stripped: bool,
     retries: u8,
     attempts: u8,
-    first_failure: Option<Timestamp>,
 }
 
 impl Trial {
@@ -71,6 +71,7 @@ impl Trial {
         self.attempts = self.attempts.saturating_add(1);
         let alike =
             |failure: &Failure| failure.pick.account != pick.account && same_kind(&failure.outcome, outcome);
+        let before = self.failures.iter().find(|failure| failure.pick == pick);
         let circumstances = Circumstances {
             sent,
             replayable,
@@ -79,7 +80,7 @@ impl Trial {
             stripped: self.stripped,
             alike_elsewhere: self.failures.iter().any(alike),
             model: self.model.as_deref(),
-            first_failure: *self.first_failure.get_or_insert(now),
+            first_failure: before.map_or(now, |failure| failure.at),
         };
         let Verdict { mut step, effect } = judge(outcome, &circumstances);
         if circumstances.alike_elsewhere && step == Step::PassOn {
@@ -109,13 +110,15 @@ impl Trial {
         };
         self.failures.push(Failure {
             pick,
+            at: now,
             outcome: outcome.clone(),
             pending,
         });
         Ruling { step, report }
     }
 
-    /// `pick` has served it: that it works is reported, and so are the others' failures.
+    /// `pick` serves it: that it works is reported, and so are the others' failures. To be called at the first output,
+    /// not at the last: the others' troubles are dated by it.
     pub fn succeeded(&mut self, pick: Pick) -> Vec<Report> {
         let others = self
             .failures
@@ -149,6 +152,7 @@ fn report(pick: Pick, effect: Effect) -> Report {
 fn same_kind(a: &Outcome, b: &Outcome) -> bool {
     match (a, b) {
         (Outcome::AccountRefused(a), Outcome::AccountRefused(b)) => a == b,
+        (Outcome::ServerTrouble(_) | Outcome::Broken, Outcome::ServerTrouble(_) | Outcome::Broken) => true,
         (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
     }
 }
