@@ -49,6 +49,8 @@ struct Block {
     since: Timestamp,
     until: Option<Timestamp>,
     reason: ExhaustedReason,
+    /// A real request is on its way to see whether it still holds.
+    probed: bool,
 }
 
 impl Block {
@@ -74,7 +76,9 @@ pub struct AccountState {
     attention: Option<Refusal>,
     cooling: Option<Cooling>,
     blocks: Vec<Block>,
+    /// Since the last success.
     first_failure: Option<Timestamp>,
+    last_success: Option<Timestamp>,
     lacks: Vec<(Box<str>, Timestamp)>,
     last_probe: Option<Timestamp>,
     /// The person switched to it although it is held back: its thresholds don't count for now.
@@ -100,6 +104,7 @@ impl AccountState {
             cooling: None,
             blocks: Vec::new(),
             first_failure: None,
+            last_success: None,
             lacks: Vec::new(),
             last_probe: None,
             waived: false,
@@ -206,12 +211,14 @@ impl AccountState {
     /// A judged answer of a request chosen in the current generation.
     pub(crate) fn take(&mut self, effect: &Effect, now: Timestamp) {
         match effect {
-            // ## (CoolingDown | Exhausted by a limit) => Eligible: it has just served
+            // ## (CoolingDown | Exhausted by a limit) => Eligible: it has just served. A block is lifted by its probe
+            // only: any other success was metered by another limit.
             Effect::Success => {
                 self.first_failure = None;
+                self.last_success = Some(now);
                 let before = self.blocks.len();
                 self.blocks
-                    .retain(|block| matches!(block.reason, ExhaustedReason::UsedUp));
+                    .retain(|block| !block.probed || block.reason == ExhaustedReason::UsedUp);
                 if self.cooling.take().is_some() || self.blocks.len() != before {
                     self.generation += 1;
                 }
@@ -231,7 +238,14 @@ impl AccountState {
                 reason,
                 first_failure,
             } => {
-                let since = *self.first_failure.get_or_insert(*first_failure);
+                let over = self.last_success.is_some_and(|success| success > *first_failure);
+                let first_failure = match reason {
+                    // Blamed late, when another account had succeeded; this one has served since.
+                    CoolingReason::ServerTrouble if over => return,
+                    CoolingReason::Throttled if over => now,
+                    _ => *first_failure,
+                };
+                let since = *self.first_failure.get_or_insert(first_failure);
                 self.cooling = Some(Cooling {
                     since,
                     until: now + (*lasting).min(LONGEST_BLOCK),
@@ -272,6 +286,7 @@ impl AccountState {
             since: now,
             until,
             reason,
+            probed: false,
         });
     }
 
@@ -285,10 +300,11 @@ impl AccountState {
         let before = self.blocks.clone();
         self.reassign_assumed(reading, now);
         for limit in &reading.limits {
-            let full = limit
-                .windows
-                .iter()
-                .any(|window| window.used.is_full() && window.used_at(now).is_full());
+            // By what is known now: an answer that was overtaken says nothing.
+            let full = limit.windows.iter().any(|window| {
+                let known = self.quota.window(&limit.family, window.length);
+                known.is_some_and(|window| window.used_at(now).is_full())
+            });
             let known = self
                 .blocks
                 .iter()
@@ -341,7 +357,9 @@ impl AccountState {
             .limits
             .iter()
             .find(|limit| limit.family != LimitFamily::General && !room(limit));
+        // A named limit that was known to be reached explains nothing new.
         if let (true, Some(named)) = (general_has_room, full_named)
+            && !self.blocks.iter().any(|block| block.family == named.family)
             && let Some(block) = self.blocks.iter_mut().find(|block| block.assumed)
         {
             block.family = named.family.clone();
@@ -368,8 +386,11 @@ impl AccountState {
         self.waived = waived;
     }
 
-    pub(crate) fn probed(&mut self, now: Timestamp) {
+    pub(crate) fn probed(&mut self, family: &LimitFamily, now: Timestamp) {
         self.last_probe = Some(now);
+        for block in self.blocks.iter_mut().filter(|block| block.family == *family) {
+            block.probed = true;
+        }
     }
 
     /// Drops what time has ended, and says which state was left for which since the last call.

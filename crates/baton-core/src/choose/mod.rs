@@ -33,10 +33,23 @@ pub fn choose(pool: &Pool, request: &Request<'_>, now: Timestamp) -> Decision {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Candidate {
     line: Line,
+    /// Why this request can't go there, whatever the account's state.
+    barred: Option<PassedOver>,
     /// `None`: not usable for this request.
     tier: Option<Tier>,
+}
+
+impl Candidate {
+    /// Could serve if thresholds didn't count.
+    fn able(&self) -> bool {
+        matches!(
+            self.line.state,
+            Eligibility::Eligible | Eligibility::HeldBack { .. }
+        )
+    }
 }
 
 /// The accounts as they stand for one request.
@@ -52,29 +65,33 @@ type Outcome = (Choice, Option<Switch>);
 
 impl<'a> Field<'a> {
     fn new(pool: &'a Pool, request: &'a Request<'a>, now: Timestamp) -> Self {
-        let family = request
-            .model
-            .map_or(LimitFamily::General, |model| pool.family_of(model));
+        let family = pool.metering(request);
+        let lacks =
+            |account: &AccountState| request.model.is_some_and(|model| account.lacks_model(model, now));
+        // Where every plan lacks the model, the upstream's own answer says so best.
+        let somebody_has_it = !pool.accounts().iter().all(lacks);
         let candidates = pool
             .accounts()
             .iter()
             .map(|account| {
+                let id = account.account.id;
                 let state = account.eligibility(&family, now);
-                let lacks = request.model.is_some_and(|model| account.lacks_model(model, now));
-                let (tier, why) = if lacks {
-                    (None, PassedOver::LacksModel)
-                } else if state.usable() && request.tried.contains(&account.account.id) {
-                    (None, PassedOver::Tried)
+                let barred = if somebody_has_it && lacks(account) {
+                    Some(PassedOver::LacksModel)
+                } else if request.tried.contains(&id) {
+                    Some(PassedOver::Tried)
                 } else {
-                    (state.tier(), PassedOver::NotUsable)
+                    None
                 };
-                let standing = Standing::PassedOver(why);
+                let tier = if barred.is_none() { state.tier() } else { None };
+                let standing = Standing::PassedOver(barred.unwrap_or(PassedOver::NotUsable));
                 Candidate {
                     line: Line {
-                        account: account.account.id,
+                        account: id,
                         state,
                         standing,
                     },
+                    barred,
                     tier,
                 }
             })
@@ -97,7 +114,7 @@ impl<'a> Field<'a> {
                 None,
             );
         }
-        if let Some(pinned) = self.pool.pinned() {
+        if let Some(pinned) = self.pool.pinned().and_then(|id| self.position(id)) {
             return (self.pinned(pinned), None);
         }
         let running = self
@@ -106,14 +123,13 @@ impl<'a> Field<'a> {
             .running_turn(self.request)
             .and_then(|id| self.position(id));
         if let Some(index) = running {
-            // Thresholds take effect between turns, even hard ones; credits only where nothing else is left.
-            if self.stays(index) {
+            if self.turn_stays(index) {
                 return (
                     self.pick(index, Because::TurnStays, PassedOver::TurnElsewhere),
                     None,
                 );
             }
-            if let Some(wait) = self.brief_wait(index) {
+            if let Some(wait) = self.brief_wait(index, PassedOver::TurnElsewhere) {
                 return (wait, None);
             }
         }
@@ -126,43 +142,31 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn stays(&self, index: usize) -> bool {
+    /// Thresholds take effect between turns, even hard ones; credits only where nothing else is left.
+    fn turn_stays(&self, index: usize) -> bool {
         let candidate = &self.candidates[index];
-        let tried_or_lacking = !matches!(
-            candidate.line.standing,
-            Standing::PassedOver(PassedOver::NotUsable)
-        ) && candidate.tier.is_none();
-        let usable = matches!(
-            candidate.line.state,
-            Eligibility::Eligible | Eligibility::HeldBack { .. }
-        );
-        usable && !tried_or_lacking && !self.request.tried.contains(&candidate.line.account)
+        let best_there_is = candidate.tier.is_some() && candidate.tier == self.best_tier();
+        candidate.barred.is_none() && (candidate.able() || best_there_is)
     }
 
-    fn pinned(&mut self, account: AccountId) -> Choice {
-        let Some(index) = self.position(account) else {
-            return Choice::Refuse {
-                reason: RefuseReason::NoAccounts,
-            };
-        };
-        let state = self.candidates[index].line.state;
-        let held_back = matches!(state, Eligibility::HeldBack { .. });
-        if self.stays(index) || self.candidates[index].tier.is_some() {
-            return self.pick(index, Because::Pinned, PassedOver::OtherPinned);
-        }
-        if state.usable() || held_back {
-            return Choice::Refuse {
-                reason: RefuseReason::AllTried,
-            };
-        }
+    /// Only this one, whatever strategy, thresholds and plan say.
+    fn pinned(&mut self, index: usize) -> Choice {
         self.mark_others(index, PassedOver::OtherPinned);
-        if self.state(index).probe_due(&self.family, self.now) {
+        let Candidate { line, barred, .. } = self.candidates[index];
+        let Line { account, state, .. } = line;
+        if self.candidates[index].able() || state.usable() {
+            return match barred {
+                Some(PassedOver::Tried) => Choice::Refuse {
+                    reason: RefuseReason::AllTried,
+                },
+                _ => self.pick(index, Because::Pinned, PassedOver::OtherPinned),
+            };
+        }
+        if self.probe_due(index) {
             return self.pick(index, Because::Probe, PassedOver::OtherPinned);
         }
-        match state.until() {
-            Some(until) if until.since(self.now) <= self.pool.policy().wait_for_recovery() => {
-                Choice::Wait { until, account }
-            }
+        match self.worth_waiting_until(index) {
+            Some(until) if self.soon(until) => Choice::Wait { until, account },
             _ => Choice::Refuse {
                 reason: RefuseReason::PinnedUnusable { account, state },
             },
@@ -171,86 +175,90 @@ impl<'a> Field<'a> {
 
     /// Running turns were served above; of the rest, only what needs no failover is.
     fn braked(&mut self) -> Choice {
-        let settled = match self.pool.policy().strategy {
-            Strategy::Sequential => self.pool.active(),
-            Strategy::Affinity => self.pool.threads().session(self.request),
-            _ => None,
+        let (settled, because) = match self.pool.policy().strategy {
+            Strategy::Sequential => (self.pool.active(), Because::Active),
+            Strategy::Affinity => (self.pool.threads().session(self.request), Because::SessionStays),
+            _ => (None, Because::Active),
         };
-        let index = settled
+        let settled = settled
             .and_then(|id| self.position(id))
             .filter(|index| self.candidates[*index].tier.is_some());
-        match index {
-            Some(index) => self.pick(index, Because::Active, PassedOver::Braked),
-            None => {
-                for candidate in &mut self.candidates {
-                    if candidate.tier.is_some() {
-                        candidate.line.standing = Standing::PassedOver(PassedOver::Braked);
-                    }
-                }
-                Choice::Refuse {
-                    reason: RefuseReason::Braked,
-                }
-            }
+        if let Some(index) = settled {
+            return self.pick(index, because, PassedOver::Braked);
+        }
+        for candidate in self.candidates.iter_mut().filter(|known| known.tier.is_some()) {
+            candidate.line.standing = Standing::PassedOver(PassedOver::Braked);
+        }
+        Choice::Refuse {
+            reason: RefuseReason::Braked,
         }
     }
 
     /// Nobody is usable for this request: a probe, a wait, or a refusal.
     fn nobody(&mut self) -> Choice {
-        let tried =
-            |candidate: &Candidate| candidate.line.standing == Standing::PassedOver(PassedOver::Tried);
-        if self.candidates.iter().any(tried) {
+        let failed_here = |known: &Candidate| known.barred == Some(PassedOver::Tried);
+        if self
+            .candidates
+            .iter()
+            .any(|known| failed_here(known) && (known.able() || known.line.state.usable()))
+        {
             return Choice::Refuse {
                 reason: RefuseReason::AllTried,
             };
         }
-        let untried = |index: &usize| !self.request.tried.contains(&self.candidates[*index].line.account);
-        let probe = (0..self.candidates.len())
-            .filter(untried)
-            .find(|index| self.state(*index).probe_due(&self.family, self.now));
-        if let Some(index) = probe {
+        let count = self.candidates.len();
+        if let Some(index) = (0..count).find(|index| self.probe_due(*index)) {
             return self.pick(index, Because::Probe, PassedOver::NotUsable);
         }
-        let lacks = Standing::PassedOver(PassedOver::LacksModel);
-        let able = || {
-            self.candidates
-                .iter()
-                .enumerate()
-                .filter(|(_, candidate)| candidate.line.standing != lacks)
-        };
-        if able().next().is_none() {
-            return Choice::Refuse {
-                reason: RefuseReason::AllTried,
-            };
-        }
-        let soonest = able()
-            .filter_map(|(index, candidate)| {
-                let until = candidate.line.state.until();
-                let until = until.or_else(|| self.state(index).probe_at(&self.family))?;
-                Some((until, candidate.line.account))
+        let soonest = (0..count)
+            .filter_map(|index| {
+                let until = self.worth_waiting_until(index)?;
+                Some((until, self.candidates[index].line.account))
             })
-            .min();
-        let earliest = able()
-            .filter_map(|(_, candidate)| candidate.line.state.until())
-            .min();
+            .min_by_key(|(until, _)| *until);
         match soonest {
-            Some((until, account)) if until.since(self.now) <= self.pool.policy().wait_for_recovery() => {
-                Choice::Wait { until, account }
+            Some((until, account)) if self.soon(until) => Choice::Wait { until, account },
+            _ => {
+                let able = self
+                    .candidates
+                    .iter()
+                    .filter(|known| known.barred != Some(PassedOver::LacksModel));
+                let earliest = able.filter_map(|known| known.line.state.until()).min();
+                Choice::Refuse {
+                    reason: RefuseReason::NobodyUsable { earliest },
+                }
             }
-            _ => Choice::Refuse {
-                reason: RefuseReason::NobodyUsable { earliest },
-            },
         }
     }
 
+    fn probe_due(&self, index: usize) -> bool {
+        self.candidates[index].barred.is_none() && self.state(index).probe_due(&self.family, self.now)
+    }
+
+    /// When the account is back, or may be probed: what a waiting request waits for.
+    fn worth_waiting_until(&self, index: usize) -> Option<Timestamp> {
+        let Candidate { line, barred, .. } = &self.candidates[index];
+        match line.state {
+            _ if barred.is_some() => None,
+            Eligibility::Exhausted { until: None, .. } => self.state(index).probe_at(&self.family),
+            state => state.until(),
+        }
+    }
+
+    /// Soon enough for Codex to be kept waiting.
+    fn soon(&self, until: Timestamp) -> bool {
+        until.since(self.now) <= self.pool.policy().wait_for_recovery().max(BRIEF)
+    }
+
     /// A cooling down so short that it is waited out.
-    fn brief_wait(&self, index: usize) -> Option<Choice> {
-        let candidate = &self.candidates[index];
-        let lacks = candidate.line.standing == Standing::PassedOver(PassedOver::LacksModel);
-        match candidate.line.state {
-            Eligibility::CoolingDown { until, .. } if !lacks && until.since(self.now) <= BRIEF => {
+    fn brief_wait(&mut self, index: usize, others: PassedOver) -> Option<Choice> {
+        let Candidate { line, barred, .. } = self.candidates[index];
+        match line.state {
+            Eligibility::CoolingDown { until, .. } if barred.is_none() && until.since(self.now) <= BRIEF => {
+                self.mark_others(index, others);
                 Some(Choice::Wait {
                     until,
-                    account: candidate.line.account,
+                    account: line.account,
                 })
             }
             _ => None,

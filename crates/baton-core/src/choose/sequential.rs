@@ -3,7 +3,7 @@
 
 use super::{Field, Outcome, PASSING};
 use crate::{
-    Because, Cause, Choice, Eligibility, LimitFamily, OnRecovery, PassedOver, Standing, Switch, Timestamp,
+    Because, Cause, Choice, Eligibility, LimitFamily, OnRecovery, PassedOver, Switch, Timestamp,
     eligibility::Tier,
 };
 
@@ -31,7 +31,7 @@ pub(super) fn choose(field: &mut Field<'_>, between_turns: bool) -> Outcome {
             None,
         );
     }
-    if let Some(wait) = field.brief_wait(active) {
+    if let Some(wait) = field.brief_wait(active, PassedOver::WaitsItsTurn) {
         return (wait, None);
     }
     let Some(best) = field.best_tier() else {
@@ -60,25 +60,32 @@ pub(super) fn choose(field: &mut Field<'_>, between_turns: bool) -> Outcome {
 }
 
 /// An earlier account of the order takes over again, unless the person has switched away from it since it came back.
+/// It must serve general requests, whatever this one is: else the next of those would move the active account again.
 fn may_return(field: &Field<'_>, index: usize) -> bool {
-    let chosen_by_person = field.pool.active_cause() == Some(Cause::SwitchedByPerson);
-    field.candidates[index].tier == Some(Tier::Included)
-        && (!chosen_by_person || field.state(index).eligible_since() > field.pool.active_since())
+    let state = field.state(index);
+    let recovered = field
+        .pool
+        .active_asked_for()
+        .is_none_or(|asked| state.eligible_since() > Some(asked));
+    recovered
+        && field.candidates[index].tier == Some(Tier::Included)
+        && state.eligibility(&LimitFamily::General, field.now) == Eligibility::Eligible
 }
 
 /// Why the active account changes; `None` if the trouble is this request's or a passing one.
 fn cause(field: &Field<'_>, active: usize) -> Option<Cause> {
-    let line = field.candidates[active].line;
-    if line.standing != Standing::PassedOver(PassedOver::NotUsable) && field.candidates[active].tier.is_none()
-    {
+    let candidate = &field.candidates[active];
+    if candidate.barred.is_some() {
         return None;
     }
-    // A named limit never changes the active account: whatever else is the matter shows at the next general request.
-    if field.family != LimitFamily::General {
-        return None;
-    }
-    match line.state {
+    match candidate.line.state {
         Eligibility::Eligible => None,
+        // A named limit never changes the active account.
+        Eligibility::HeldBack { .. } | Eligibility::Exhausted { .. }
+            if field.family != LimitFamily::General =>
+        {
+            None
+        }
         Eligibility::HeldBack { .. } => Some(Cause::ThresholdReached),
         Eligibility::CoolingDown { since, until, .. } => lasts(since, until).then_some(Cause::CoolingDown),
         Eligibility::Exhausted { .. } => Some(Cause::LimitReached),
