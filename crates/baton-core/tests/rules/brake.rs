@@ -1,0 +1,117 @@
+//! The brake: two permanent refusals within half an hour, and the others stay untouched until the person decides.
+
+use baton_core::{Because, Choice, Eligibility, EventKind, Pool, Refusal, RefuseReason, Strategy};
+
+use crate::pools::{A, B, C, Story, because};
+
+const BRAKED: Choice = Choice::Refuse {
+    reason: RefuseReason::Braked,
+};
+
+fn braked(accounts: u32) -> Story {
+    let mut story = Story::draining(accounts);
+    story.is_refused(A);
+    assert_eq!(story.serves(), B);
+    story.after(20 * 60).is_refused(B);
+    assert!(story.told().contains(&EventKind::BrakeEngaged));
+    story
+}
+
+#[test]
+fn two_refusals_within_half_an_hour_stop_failover() {
+    let mut story = braked(3);
+    assert_eq!(story.ask().choice, BRAKED);
+    assert_eq!(story.state(C), Eligibility::Eligible, "untouched");
+}
+
+#[test]
+fn half_an_hour_apart_they_do_not() {
+    let mut story = Story::draining(3);
+    story.is_refused(A);
+    assert_eq!(story.serves(), B);
+    story.after(30 * 60).is_refused(B);
+    assert_eq!(story.serves(), C);
+}
+
+#[test]
+fn two_of_the_same_account_do_not() {
+    let mut story = Story::draining(3);
+    story.is_refused(A);
+    story
+        .command(|pool, now, events| pool.renewed(A, now, events))
+        .unwrap();
+    story.is_refused(A);
+    assert_eq!(story.serves(), B);
+}
+
+#[test]
+fn what_baton_found_out_by_itself_does_not() {
+    let mut story = Story::draining(3);
+    story.is_refused_for(A, Refusal::UnsupportedBackend);
+    story.is_refused_for(B, Refusal::RefreshInterrupted);
+    assert_eq!(story.serves(), C);
+}
+
+#[test]
+fn running_turns_and_an_active_account_that_is_well_go_on() {
+    let mut story = Story::draining(4);
+    assert_eq!(story.serves_turn(1, 1), A);
+    story.switches_to(C);
+    assert_eq!(story.serves_turn(2, 1), C);
+    story.switches_to(A);
+    story.is_refused(B).is_refused(crate::pools::D);
+    let running = story.turn(2, 1);
+    assert_eq!(
+        (running.choice.account(), because(&running)),
+        (Some(C), Because::TurnStays)
+    );
+    assert_eq!(story.serves(), A, "no failover is needed");
+    story.hits_limit(A, Some(3600));
+    assert_eq!(story.ask().choice, BRAKED);
+}
+
+#[test]
+fn a_session_goes_on_under_affinity() {
+    let mut story = Story::under(Strategy::Affinity, 4);
+    let account = story.serves_turn(1, 1);
+    let others: Vec<_> = [A, B, C].into_iter().filter(|other| *other != account).collect();
+    story.is_refused(others[0]).is_refused(others[1]);
+    let decision = story.turn(1, 2);
+    assert_eq!(
+        (decision.choice.account(), because(&decision)),
+        (Some(account), Because::SessionStays)
+    );
+    assert_eq!(story.turn(2, 1).choice, BRAKED);
+}
+
+#[test]
+fn the_person_releases_it() {
+    type Release = fn(&mut Story);
+    let ways: [Release; 4] = [
+        |story| story.command(Pool::release_brake),
+        |story| {
+            story.switches_to(C);
+        },
+        |story| {
+            story
+                .command(|pool, now, events| pool.renewed(A, now, events))
+                .unwrap();
+        },
+        |story| story.command(|pool, now, events| pool.set_strategy(Strategy::Balanced, now, events)),
+    ];
+    for release in ways {
+        let mut story = braked(3);
+        release(&mut story);
+        assert!(story.told().contains(&EventKind::BrakeReleased));
+        assert!(story.ask().choice.account().is_some());
+    }
+}
+
+#[test]
+fn a_pin_is_no_failover() {
+    let mut story = braked(3);
+    story
+        .command(|pool, now, events| pool.pin(C, now, events))
+        .unwrap();
+    assert_eq!(story.serves(), C);
+}

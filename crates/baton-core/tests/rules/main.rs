@@ -1,0 +1,19 @@
+//! The rules of routing, told as stories and held as properties.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
+mod histories;
+mod pools;
+
+mod brake;
+mod commands;
+mod explanations;
+mod families;
+mod judging;
+mod limits;
+mod properties;
+mod ranked;
+mod sequential;
+mod temporary_failover;
+mod thresholds;
+mod waiting;
