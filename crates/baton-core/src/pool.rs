@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Account, AccountId, AccountState, Because, Cause, Choice, Decision, Effect, Eligibility, Event,
     EventKind, LimitFamily, OnRecovery, Percent, Policy, Reading, RefuseReason, Request, Strategy, Switch,
-    Timestamp, Turn, WindowLength, brake::Brake, choose, threads::Threads,
+    Timestamp, Turn, WindowLength, brake::Brake, choose, eligibility::Tier, threads::Threads,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -238,8 +238,14 @@ impl Pool {
     }
 
     fn anybody_usable(&self, now: Timestamp) -> bool {
-        let mut states = self.accounts.iter();
-        states.any(|state| state.eligibility(&LimitFamily::General, now).usable())
+        self.best_tier(now).is_some()
+    }
+
+    fn best_tier(&self, now: Timestamp) -> Option<Tier> {
+        let states = self.accounts.iter();
+        states
+            .filter_map(|state| state.eligibility(&LimitFamily::General, now).tier())
+            .min()
     }
 
     /// Takes in what a judged answer reports; a late answer of an older generation changes nothing.
@@ -261,7 +267,9 @@ impl Pool {
         self.settle(now, events);
     }
 
-    /// Takes in what an answer said of the quota. `generation`: the account's when the request was chosen.
+    /// Takes in what an answer said of the quota. `generation`: the account's when the request was chosen. Returns the
+    /// generation under which the same answer's outcome is to be reported: what its own quota headers changed (a full
+    /// window) doesn't make it late.
     pub fn learn(
         &mut self,
         account: AccountId,
@@ -269,13 +277,15 @@ impl Pool {
         reading: &Reading,
         now: Timestamp,
         events: &mut Vec<Event>,
-    ) {
+    ) -> u64 {
         let Some(state) = self.state_mut(account) else {
-            return;
+            return generation;
         };
         let late = state.generation() != generation;
         state.learn(reading, late, now);
+        let own = if late { generation } else { state.generation() };
         self.settle(now, events);
+        own
     }
 
     /// The account that answered `thread` with compacted history: only it may be able to read that again.
@@ -440,7 +450,8 @@ impl Pool {
     }
 
     /// Makes an account active and keeps the strategy; running turns end where they are. One that can't serve is
-    /// refused, and nothing changes. One that is held back serves all the same: the person said so.
+    /// refused, and nothing changes; so is one on credits while others have included quota, for it would be left again
+    /// at once. One that is held back serves all the same: the person said so.
     pub fn switch_now(
         &mut self,
         id: AccountId,
@@ -450,7 +461,8 @@ impl Pool {
         let index = self.index(id)?;
         let state = self.accounts[index].eligibility(&LimitFamily::General, now);
         let held_back = matches!(state, Eligibility::HeldBack { .. });
-        if !state.usable() && !held_back {
+        let comes_last = state.tier() == Some(Tier::Credits) && self.best_tier(now) < Some(Tier::Credits);
+        if comes_last || (!state.usable() && !held_back) {
             return Err(CommandError::NotUsable { account: id, state });
         }
         self.release_brake(now, events);

@@ -3,11 +3,14 @@
 //! Windows are told apart by their duration, never by the slot they arrived in, and a window whose reset has passed
 //! counts as unused: its timer starts again at the next use (PROTOCOL §3).
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+
+/// How long a reading of the usage route may lag behind what has just been used (PROTOCOL §3).
+pub(crate) const USAGE_LAG: Duration = Duration::from_secs(60);
 
 /// Percent *used*, 0 to 100, fractions kept: 99.6 is not 100.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -143,6 +146,20 @@ impl Window {
         }
     }
 
+    /// A usage route's reading that shows less of the same window than an answer of a moment ago did: it lags behind.
+    fn lags(&self, known: &Self) -> bool {
+        // The two sources may compute one reset a little apart.
+        let same_window = match (self.resets_at, known.resets_at) {
+            (Some(a), Some(b)) => a.since(b).max(b.since(a)) < USAGE_LAG,
+            (a, b) => a == b,
+        };
+        self.source == Source::UsageRoute
+            && known.source != Source::UsageRoute
+            && self.used < known.used
+            && same_window
+            && self.observed_at.since(known.observed_at) < USAGE_LAG
+    }
+
     /// The reset still to come, if there is one.
     pub fn next_reset(&self, now: Timestamp) -> Option<Timestamp> {
         self.resets_at.filter(|reset| *reset > now)
@@ -206,7 +223,7 @@ impl Quota {
             known.reached = new.reached.or(known.reached);
             for window in &new.windows {
                 match known.windows.iter_mut().find(|w| w.length == window.length) {
-                    Some(old) if old.observed_at > window.observed_at => {}
+                    Some(old) if old.observed_at > window.observed_at || window.lags(old) => {}
                     Some(old) => *old = *window,
                     None => known.windows.push(*window),
                 }

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Account, Eligibility, LimitFamily, Quota, Reading, Refusal, Source, Timestamp,
     eligibility::{CoolingReason, ExhaustedReason},
+    quota::USAGE_LAG,
 };
 
-/// After a limit, readings that contradict it are believed only from this age on: usage lags behind (PROTOCOL §3).
-const READING_LAG: Duration = Duration::from_secs(60);
 /// Where neither a reset nor usage is known, one real request per this time goes to the account as a probe.
 pub const PROBE_EVERY: Duration = Duration::from_secs(300);
 /// Models that a plan lacks are asked for again after this: plans change.
@@ -327,11 +326,12 @@ impl AccountState {
                 // ## Exhausted => Eligible: lifted before its reset
                 Some(index) if !late && !limit.windows.is_empty() => {
                     let block = &self.blocks[index];
+                    // Readings that contradict a limit are believed only from this age on.
                     let old_enough = match (block.reason, reading.source) {
                         (ExhaustedReason::UsedUp, Source::Headers | Source::Frame) => {
                             reading.observed_at > block.since
                         }
-                        _ => reading.observed_at.since(block.since) >= READING_LAG,
+                        _ => reading.observed_at.since(block.since) >= USAGE_LAG,
                     };
                     if old_enough && limit.reached != Some(true) {
                         self.blocks.remove(index);

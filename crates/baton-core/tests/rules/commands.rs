@@ -1,7 +1,8 @@
 //! What the person says: switch, pin, skip, remove, move, rename, another strategy.
 
 use baton_core::{
-    Because, Cause, Choice, CommandError, EventKind, Pool, RefuseReason, Strategy, WindowLength,
+    Because, Cause, Choice, CommandError, Credits, EventKind, LimitFamily, Pool, RefuseReason, Source,
+    Strategy, WindowLength,
 };
 
 use crate::pools::{A, B, C, D, HOUR, Story, account, because};
@@ -295,4 +296,23 @@ fn a_strategy_counts_from_the_next_request_on_and_running_turns_stay() {
     story.command(|pool, now, events| pool.set_strategy(Strategy::Balanced, now, events));
     assert_eq!(story.serves_turn(1, 1), A);
     assert_eq!(story.serves_turn(1, 2), B);
+}
+
+#[test]
+fn switching_to_an_account_on_credits_is_refused_while_others_have_included_quota() {
+    let mut story = Story::draining(2);
+    let windows = [(WindowLength::FIVE_HOURS, 100.0, Some(HOUR))];
+    let mut reading = story.reading(Source::Headers, LimitFamily::General, &windows);
+    reading.credits = Some(Credits {
+        has_credits: true,
+        unlimited: true,
+        balance: None,
+    });
+    story.learns(B, &reading);
+    story.pool.set_use_credits(B, true).unwrap();
+    let refused = story.command(|pool, now, events| pool.switch_now(B, now, events));
+    assert!(matches!(refused, Err(CommandError::NotUsable { .. })));
+    story.hits_limit(A, Some(HOUR));
+    story.switches_to(B);
+    assert_eq!(story.serves(), B);
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use baton_core::{
-    Cause, Credits, Effect, Eligibility, ExhaustedReason, LimitFamily, LimitKind, Source, WindowLength,
+    Cause, Credits, Effect, Eligibility, ExhaustedReason, LimitFamily, LimitKind, Report, Source,
+    WindowLength,
 };
 
 use crate::pools::{A, B, C, HOUR, Story};
@@ -224,4 +225,54 @@ fn upstream_hints_are_bounded() {
     story.hits_limit(A, Some(u64::MAX / 1000));
     let until = story.state(A).until().unwrap();
     assert!(until.since(story.now) <= Duration::from_secs(32 * 86_400));
+}
+
+#[test]
+fn an_answers_own_quota_headers_do_not_make_its_limit_late() {
+    let mut story = Story::draining(2);
+    let generation = story.pool.account(A).unwrap().generation();
+    let windows = [(WindowLength::FIVE_HOURS, 100.0, Some(HOUR))];
+    let full = story.reading(Source::Headers, LimitFamily::General, &windows);
+    let mut answers = || {
+        let generation = story.command(|pool, now, events| pool.learn(A, generation, &full, now, events));
+        let effect = Effect::Exhausted {
+            family: Some(LimitFamily::General),
+            until: Some(story.at(2 * HOUR)),
+            reason: ExhaustedReason::Limit(LimitKind::UsageLimit),
+        };
+        let report = Report {
+            account: A,
+            generation,
+            effect,
+        };
+        story.report(&report);
+        story.pool.clone()
+    };
+    let first = answers();
+    let second = answers();
+    assert_eq!(first, second, "those that were in flight with it are late");
+    assert!(matches!(
+        story.state(A),
+        Eligibility::Exhausted { reason: ExhaustedReason::Limit(_), until, .. } if until == Some(story.at(2 * HOUR))
+    ));
+}
+
+#[test]
+fn a_lagging_usage_reading_lowers_no_use_that_was_just_seen() {
+    let mut story = Story::draining(2);
+    story.sets_threshold(A, 95.0).has_used(A, 95.0);
+    let resets = story.at(HOUR);
+    for (secs, believed) in [(10, false), (50, true)] {
+        story.after(secs);
+        let left = resets.since(story.now).as_secs() + 1;
+        let windows = [(WindowLength::FIVE_HOURS, 94.0, Some(left))];
+        let reading = story.reading(Source::UsageRoute, LimitFamily::General, &windows);
+        story.learns(A, &reading);
+        assert_eq!(
+            story.state(A).usable() && story.serves() == A,
+            believed,
+            "{secs} seconds later"
+        );
+        story.switches_to(A);
+    }
 }
