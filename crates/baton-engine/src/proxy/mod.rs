@@ -22,7 +22,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use baton_core::{AccountId, explain::Words};
+use baton_core::explain::Words;
 use hyper::{Request, Response, body::Incoming};
 use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -138,10 +138,6 @@ impl Shared {
     /// A sentence with the labels and the clock that people know.
     fn words<R>(&self, say: impl FnOnce(&dyn Words) -> R) -> R {
         self.desk.read(|pool, now| say(&PoolWords::new(pool, now)))
-    }
-
-    fn label(&self, account: AccountId) -> String {
-        self.words(|words| words.label(account))
     }
 }
 

@@ -1,0 +1,127 @@
+//! The stage: simulated accounts, a Baton that knows them, clients that talk through it.
+
+use std::{sync::Arc, time::Duration};
+
+use baton_core::{AccountId, Cause, Event, EventKind, Timestamp};
+use baton_engine::{Clock, Engine, Options, control::protocol::Command, vault::{MemoryVault, Vault}};
+use baton_sim::{AccountScript, Client, Login, Mode, Scenario, Sim, WindowScript};
+use tokio::sync::broadcast;
+
+#[derive(Debug)]
+struct SimClock(baton_sim::Clock);
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.now_unix_millis())
+    }
+
+    fn real(&self, duration: Duration) -> Duration {
+        // A clock that stands still is moved by hand, and nothing waits for that.
+        self.0.real(duration).unwrap_or(Duration::MAX)
+    }
+}
+
+pub struct Stage {
+    pub sim: Sim,
+    pub baton: Engine,
+    pub events: broadcast::Receiver<Event>,
+    _data: tempfile::TempDir,
+}
+
+/// Five hours and a week, with this many requests in the former.
+pub fn account(name: &str, requests: f64) -> AccountScript {
+    AccountScript::new(name)
+        .user(format!("user-{name}"))
+        .email(format!("{name}@example.invalid"))
+        .window(WindowScript::five_hours(requests))
+        .window(WindowScript::weekly(1000.0))
+        .cost(1.0)
+}
+
+pub fn scenario(accounts: impl IntoIterator<Item = AccountScript>) -> Scenario {
+    accounts.into_iter().fold(Scenario::new().seed(1), Scenario::account)
+}
+
+impl Stage {
+    pub async fn with(scenario: Scenario, accounts: &[&str]) -> Self {
+        let sim = Sim::start(scenario).await;
+        let data = tempfile::tempdir().expect("a folder");
+        let baton = Engine::start(options(&sim, &data)).await.expect("Baton starts");
+        let events = baton.events();
+        for name in accounts {
+            // A grant of its own, as after a sign-in.
+            baton.add_auth_json(sim.account(name).auth_json().as_bytes(), name).await.expect("an account");
+        }
+        Self { sim, baton, events, _data: data }
+    }
+
+    /// Two accounts, `a` first, with this many requests each.
+    pub async fn two(a: f64, b: f64) -> Self {
+        Self::with(scenario([account("a", a), account("b", b)]), &["a", "b"]).await
+    }
+
+    /// The folder is used again, as after an update.
+    pub async fn restart(self) -> Self {
+        let Self { sim, baton, events: _, _data: data } = self;
+        baton.shutdown().await;
+        let baton = Engine::start(options(&sim, &data)).await.expect("Baton starts again");
+        let events = baton.events();
+        Self { sim, baton, events, _data: data }
+    }
+
+    pub fn base_url(&self) -> String {
+        let urls = self.baton.base_urls().expect("it serves");
+        urls.openai_base_url.trim_end_matches("/codex").to_owned()
+    }
+
+    pub fn client(&self, mode: Mode) -> Client {
+        let login = Login::from_auth_json(&self.sim.cli().auth_json()).expect("a login");
+        Client::new(self.base_url(), login).mode(mode).clock(self.sim.clock())
+    }
+
+    pub async fn run(&self, command: Command) {
+        self.baton.execute(command).await.expect("the command works");
+    }
+
+    pub fn served(&self, account: &str) -> usize {
+        self.sim.log().served_by(account).len()
+    }
+
+    pub fn id(&self, label: &str) -> AccountId {
+        let snapshot = self.baton.snapshot();
+        snapshot.accounts.iter().find(|account| account.label == label).expect("an account").id
+    }
+
+    /// Changes of the active account since the last call.
+    pub fn switches(&mut self) -> Vec<(Option<AccountId>, AccountId, Cause)> {
+        let mut switches = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            if let EventKind::Switched(switch) = event.kind {
+                switches.push((switch.from, switch.to, switch.cause));
+            }
+        }
+        switches
+    }
+
+    pub fn no_violations(&self) {
+        let violations = self.sim.log().violations();
+        assert!(violations.is_empty(), "{violations:?}");
+    }
+}
+
+fn options(sim: &Sim, data: &tempfile::TempDir) -> Options {
+    Options {
+        data_dir: data.path().join("baton"),
+        upstream: sim.base_url().parse().expect("a URL"),
+        issuer: sim.issuer_url().parse().expect("a URL"),
+        port: Some(0),
+        codex_homes: Vec::new(),
+        clock: Arc::new(SimClock(sim.clock())),
+        vault: Some(VAULT.with(|vault| Arc::clone(vault) as Arc<dyn Vault>)),
+    }
+}
+
+thread_local! {
+    // One keychain a test, whatever restarts in it.
+    static VAULT: Arc<MemoryVault> = Arc::new(MemoryVault::new());
+}
