@@ -134,7 +134,7 @@ impl<'a> Field<'a> {
             }
         }
         if self.pool.brake().engaged() {
-            return (self.braked(), None);
+            return (self.braked(running), None);
         }
         match self.pool.policy().strategy {
             Strategy::Sequential => sequential::choose(self, running.is_none()),
@@ -173,35 +173,41 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Running turns were served above; of the rest, only what needs no failover is.
-    fn braked(&mut self) -> Choice {
+    /// Running turns were served above where they could be; of the rest, only what needs no failover is, if it has to
+    /// wait for that.
+    fn braked(&mut self, running: Option<usize>) -> Choice {
         let (settled, because) = match self.pool.policy().strategy {
             Strategy::Sequential => (self.pool.active(), Because::Active),
             Strategy::Affinity => (self.pool.threads().session(self.request), Because::SessionStays),
             _ => (None, Because::Active),
         };
-        let settled = settled
-            .and_then(|id| self.position(id))
-            .filter(|index| self.candidates[*index].tier.is_some());
-        if let Some(index) = settled {
+        let settled = settled.and_then(|id| self.position(id));
+        if let Some(index) = settled.filter(|index| self.candidates[*index].tier.is_some()) {
             return self.pick(index, because, PassedOver::Braked);
         }
         for candidate in self.candidates.iter_mut().filter(|known| known.tier.is_some()) {
             candidate.line.standing = Standing::PassedOver(PassedOver::Braked);
         }
-        Choice::Refuse {
-            reason: RefuseReason::Braked,
+        let awaited = running
+            .or(settled)
+            .and_then(|index| Some((self.worth_waiting_until(index)?, index)));
+        match awaited {
+            Some((until, index)) if self.soon(until) => Choice::Wait {
+                until,
+                account: self.candidates[index].line.account,
+            },
+            _ => Choice::Refuse {
+                reason: RefuseReason::Braked,
+            },
         }
     }
 
     /// Nobody is usable for this request: a probe, a wait, or a refusal.
     fn nobody(&mut self) -> Choice {
-        let failed_here = |known: &Candidate| known.barred == Some(PassedOver::Tried);
-        if self
-            .candidates
-            .iter()
-            .any(|known| failed_here(known) && (known.able() || known.line.state.usable()))
-        {
+        let failed_here = |known: &Candidate| {
+            known.barred == Some(PassedOver::Tried) && (known.able() || known.line.state.usable())
+        };
+        if self.candidates.iter().any(failed_here) {
             return Choice::Refuse {
                 reason: RefuseReason::AllTried,
             };
@@ -219,11 +225,11 @@ impl<'a> Field<'a> {
         match soonest {
             Some((until, account)) if self.soon(until) => Choice::Wait { until, account },
             _ => {
-                let able = self
+                let have_the_model = self
                     .candidates
                     .iter()
                     .filter(|known| known.barred != Some(PassedOver::LacksModel));
-                let earliest = able.filter_map(|known| known.line.state.until()).min();
+                let earliest = have_the_model.filter_map(|known| known.line.state.until()).min();
                 Choice::Refuse {
                     reason: RefuseReason::NobodyUsable { earliest },
                 }

@@ -1,6 +1,8 @@
 //! The brake: two permanent refusals within half an hour, and the others stay untouched until the person decides.
 
-use baton_core::{Because, Choice, Eligibility, EventKind, Pool, Refusal, RefuseReason, Strategy};
+use baton_core::{
+    Because, Choice, Eligibility, EventKind, PassedOver, Pool, Refusal, RefuseReason, Standing, Strategy,
+};
 
 use crate::pools::{A, B, C, Story, because};
 
@@ -114,4 +116,19 @@ fn a_pin_is_no_failover() {
         .command(|pool, now, events| pool.pin(C, now, events))
         .unwrap();
     assert_eq!(story.serves(), C);
+}
+
+#[test]
+fn under_the_brake_the_account_itself_is_waited_for_and_no_other_takes_over() {
+    let mut story = Story::draining(4);
+    assert_eq!(story.serves_turn(1, 1), A);
+    story.is_refused(B).is_refused(C).is_throttled(A, 30);
+    let until = story.at(30);
+    for turn in [1, 2] {
+        let decision = story.turn(1, turn);
+        assert_eq!(decision.choice, Choice::Wait { until, account: A });
+        let standing = Standing::PassedOver(PassedOver::Braked);
+        assert_eq!(decision.lines[3].standing, standing, "D could serve");
+    }
+    assert_eq!(story.after(30).serves_turn(1, 1), A);
 }

@@ -66,7 +66,7 @@ fn keeps_the_rules(before: &World, request: &Request<'_>, decision: &Decision) {
             let brief = matches!(state(account), Eligibility::CoolingDown { .. })
                 && until.since(before.now) <= Duration::from_secs(5);
             assert!(
-                !anybody || pool.pinned() == Some(account) || brief,
+                !anybody || pool.pinned() == Some(account) || brief || pool.brake().engaged(),
                 "{decision:?}"
             );
             let patience = pool.policy().wait_for_recovery().max(Duration::from_secs(5));
