@@ -1,0 +1,214 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use baton_core::{OnRecovery, Percent, Strategy, WindowLength};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+
+use crate::parse;
+
+/// Uses your own Codex accounts one after the other.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    /// Where Baton keeps its settings and records, and finds a running Baton [env: BATON_DATA_DIR]
+    // Not read from the environment by clap: the demo must tell a named directory from the person's usual one.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// What to log to stderr, e.g. `info` or `baton_engine=debug`
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "BATON_LOG",
+        hide_env_values = true
+    )]
+    pub(crate) log: Option<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Args {
+    /// What can be told wrong only once everything is parsed.
+    pub(crate) fn checked(self) -> Result<Self, clap::Error> {
+        match &self.command {
+            Command::Threshold(threshold) => match threshold.account_and_percent() {
+                Ok(_) => Ok(self),
+                Err(why) => Err(Self::command().error(ErrorKind::ValueValidation, why)),
+            },
+            _ => Ok(self),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run Baton in this terminal; Ctrl-C ends it
+    Serve(ServeArgs),
+    /// What is left of each account, who is active, and who is next
+    Status,
+    /// Make an account the active one now; the strategy stays
+    Switch { account: String },
+    /// Use only this account: no failover
+    Pin { account: String },
+    /// Let the strategy choose again
+    Unpin,
+    /// Choose the strategy, from the next request on
+    Use(UseArgs),
+    /// Why the next request goes where it goes
+    Why,
+    /// What happened, newest last
+    Log {
+        /// How many lines
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+    },
+    /// Add, list, order and remove accounts
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
+    /// Hold an account back when so much of it is used
+    Threshold(ThresholdArgs),
+    /// End the running Baton; requests under way end first
+    Stop,
+    /// Watch the main job on simulated accounts: no account, network or keychain needed
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The port to listen on, on 127.0.0.1 and ::1; 0 takes a free one
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UseArgs {
+    /// sequential (drain first), balanced, affinity, round_robin or soonest_reset
+    #[arg(value_parser = parse::strategy, required_unless_present_any = ["on_recovery", "wait"])]
+    pub(crate) strategy: Option<Strategy>,
+    /// When an earlier account recovers: stay with the active one, or return
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) on_recovery: Option<Recovery>,
+    /// How long Codex may be kept waiting when all are exhausted, e.g. 1m; 6h at most
+    #[arg(long, value_name = "TIME", value_parser = parse::wait)]
+    pub(crate) wait: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Recovery {
+    /// The active account stays so until it is exhausted
+    Stay,
+    /// The earliest eligible account of the order becomes active again
+    Return,
+}
+
+impl From<Recovery> for OnRecovery {
+    fn from(recovery: Recovery) -> Self {
+        match recovery {
+            Recovery::Stay => Self::Stay,
+            Recovery::Return => Self::Return,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountsCommand {
+    /// Move the sign-in of an auth.json into the keychain
+    Add {
+        /// The auth.json that `codex login` wrote
+        #[arg(long, value_name = "AUTH.JSON")]
+        from: PathBuf,
+        /// What to call the account
+        #[arg(long, value_name = "NAME")]
+        label: String,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// The accounts in their order
+    List,
+    /// Remove an account, and its sign-in from the keychain
+    Remove { account: String },
+    /// Call an account something else
+    Rename { account: String, label: String },
+    /// Move an account in the order; 1 is the primary
+    Move { account: String, position: usize },
+    /// Leave an account out until `unskip`
+    Skip { account: String },
+    /// Use a skipped account again
+    Unskip { account: String },
+    /// Whether an account's purchased credits may be spent, after all included quota
+    Credits { account: String, credits: Switch },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "baton threshold [ACCOUNT] <PERCENT> [OPTIONS]")]
+pub(crate) struct ThresholdArgs {
+    /// The account (all of them, if none is named), and the percent *used* at which it is held back; 100 is off
+    #[arg(value_names = ["ACCOUNT", "PERCENT"], num_args = 1..=2, required = true)]
+    pub(crate) what: Vec<String>,
+    /// Only for this window: 5h, week, or minutes such as 300m
+    #[arg(long, value_name = "WINDOW", value_parser = parse::window)]
+    pub(crate) window: Option<WindowLength>,
+    /// Keep the rest even when nobody else can serve
+    #[arg(long, conflicts_with = "no_reserve")]
+    pub(crate) reserve: bool,
+    /// Let the rest serve when nobody else can
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) no_reserve: bool,
+}
+
+impl ThresholdArgs {
+    /// The account, if one is named, and the percent.
+    pub(crate) fn account_and_percent(&self) -> Result<(Option<&str>, Percent), String> {
+        let (account, percent) = match self.what.as_slice() {
+            [percent] => (None, percent),
+            [account, percent, ..] => (Some(account.as_str()), percent),
+            [] => return Err("a percent is needed".to_owned()),
+        };
+        let at = parse::percent(percent).map_err(|why| format!("`{percent}` is no threshold: {why}"))?;
+        Ok((account, at))
+    }
+
+    pub(crate) fn reserve(&self) -> Option<bool> {
+        match (self.reserve, self.no_reserve) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Seeds the work
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Simulated seconds per second
+    #[arg(long, value_name = "N", default_value = "2400", value_parser = parse::speed)]
+    pub(crate) speed: f64,
+    /// Write the timeline of both strategies to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Drive the installed Codex CLI instead of the built-in client
+    #[arg(long)]
+    pub(crate) codex: bool,
+    /// The Codex CLI to drive
+    #[arg(long, value_name = "PATH", default_value = "codex", requires = "codex")]
+    pub(crate) codex_bin: PathBuf,
+    /// Show the demo in the tray of this `baton-desktop` meanwhile
+    #[arg(long, value_name = "PATH")]
+    pub(crate) tray: Option<PathBuf>,
+}

@@ -1,0 +1,76 @@
+//! Whom a command talks to: the running Baton over its control socket, else the data directory itself.
+
+use std::path::{Path, PathBuf};
+
+use baton_engine::{
+    Engine, Options,
+    control::{
+        client::{Client, ConnectError},
+        protocol::{Command, Reply, Snapshot},
+    },
+};
+
+use crate::error::Failure;
+
+pub(crate) enum Baton {
+    Running(Client),
+    Offline(Box<Engine>),
+}
+
+impl Baton {
+    pub(crate) async fn find(data_dir: Option<&Path>) -> Result<Self, Failure> {
+        let options = Options::from_env(data_dir, None)?;
+        match Client::connect(&options.data_dir).await {
+            Ok(client) => Ok(Self::Running(client)),
+            Err(ConnectError::NotRunning) => Ok(Self::Offline(Box::new(Engine::offline(options).await?))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Only a running one will do.
+    pub(crate) async fn running(data_dir: Option<&Path>) -> Result<Client, Failure> {
+        let options = Options::from_env(data_dir, None)?;
+        Ok(Client::connect(&options.data_dir).await?)
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self, Self::Running(_))
+    }
+
+    pub(crate) async fn call(&mut self, command: Command) -> Result<Reply, Failure> {
+        Ok(match self {
+            Self::Running(client) => client.call(command).await?,
+            Self::Offline(engine) => engine.execute(command).await?,
+        })
+    }
+
+    pub(crate) async fn snapshot(&mut self) -> Result<Snapshot, Failure> {
+        match self.call(Command::Status).await? {
+            Reply::Status { snapshot } => Ok(snapshot),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Writes what is to be kept.
+    pub(crate) async fn close(self) {
+        if let Self::Offline(engine) = self {
+            engine.shutdown().await;
+        }
+    }
+}
+
+pub(crate) fn unexpected(reply: &Reply) -> Failure {
+    let kind = serde_json::to_value(reply)
+        .ok()
+        .and_then(|reply| reply["reply"].as_str().map(str::to_owned));
+    Failure::new(format!(
+        "Baton answered something else ({}): is it of another version?",
+        kind.unwrap_or_default()
+    ))
+}
+
+/// As the running Baton finds it, which may stand in another folder.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::new(format!("{} can't be used: {error}", path.display())))
+}

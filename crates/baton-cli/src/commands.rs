@@ -1,0 +1,182 @@
+//! Commands that ask a Baton and print its answer.
+
+use std::{path::Path, process::ExitCode};
+
+use baton_engine::control::protocol::{Command as Ask, Reply};
+use serde_json::json;
+
+use crate::{
+    accounts,
+    args::{AccountsCommand, Command, Switch, UseArgs},
+    baton::{Baton, unexpected},
+    error::Failure,
+    serve,
+    show::{self, Labels, Out},
+};
+
+pub(crate) async fn run(
+    data_dir: Option<&Path>,
+    command: Command,
+    log: Option<&str>,
+    out: Out,
+) -> Result<ExitCode, Failure> {
+    // A command's own output is what counts: only trouble is logged unless asked for.
+    serve::log_to_stderr(log, "warn")?;
+    let asks = match command {
+        Command::Status => return with(data_dir, async |baton| status(baton, out).await).await,
+        Command::Why => return with(data_dir, async |baton| why(baton, out).await).await,
+        Command::Log { limit } => {
+            return with(data_dir, async |baton| log_lines(baton, limit, out).await).await;
+        }
+        Command::Accounts(AccountsCommand::List) => {
+            return with(data_dir, async |baton| list(baton, out).await).await;
+        }
+        Command::Accounts(AccountsCommand::Add { from, label, yes }) => {
+            let path = accounts::confirmed(&from, yes, out)?;
+            vec![Ask::AddFrom { path, label }]
+        }
+        Command::Stop => return stop(data_dir, out).await,
+        Command::Use(wanted) => policy(&wanted),
+        command => vec![simple(command)?],
+    };
+    with(data_dir, async |baton| {
+        for ask in asks {
+            answer(baton.call(ask).await?, out)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Runs `act` on the Baton there is, and writes what is to be kept whatever came of it.
+async fn with(
+    data_dir: Option<&Path>,
+    act: impl AsyncFnOnce(&mut Baton) -> Result<(), Failure>,
+) -> Result<ExitCode, Failure> {
+    let mut baton = Box::pin(Baton::find(data_dir)).await?;
+    let done = act(&mut baton).await;
+    baton.close().await;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// What is one question, and answered by a sentence.
+fn simple(command: Command) -> Result<Ask, Failure> {
+    Ok(match command {
+        Command::Switch { account } => Ask::Switch { account },
+        Command::Pin { account } => Ask::Pin { account },
+        Command::Unpin => Ask::Unpin,
+        Command::Threshold(threshold) => {
+            let reserve = threshold.reserve();
+            let (account, at) = threshold.account_and_percent().map_err(Failure::new)?;
+            Ask::Threshold {
+                account: account.map(str::to_owned),
+                window: threshold.window,
+                at,
+                reserve,
+            }
+        }
+        Command::Accounts(command) => match command {
+            AccountsCommand::Remove { account } => Ask::Remove { account },
+            AccountsCommand::Rename { account, label } => Ask::Rename { account, label },
+            AccountsCommand::Move { account, position } => Ask::Move { account, position },
+            AccountsCommand::Skip { account } => Ask::Skip {
+                account,
+                skipped: true,
+            },
+            AccountsCommand::Unskip { account } => Ask::Skip {
+                account,
+                skipped: false,
+            },
+            AccountsCommand::Credits { account, credits } => Ask::UseCredits {
+                account,
+                on: credits == Switch::On,
+            },
+            AccountsCommand::Add { .. } | AccountsCommand::List => {
+                return Err(Failure::new("this command is answered elsewhere"));
+            }
+        },
+        other => {
+            return Err(Failure::new(format!(
+                "this command is answered elsewhere: {other:?}"
+            )));
+        }
+    })
+}
+
+fn policy(wanted: &UseArgs) -> Vec<Ask> {
+    let strategy = wanted.strategy.map(|strategy| Ask::Use { strategy });
+    let on_recovery = wanted.on_recovery.map(|what| Ask::SetOnRecovery {
+        on_recovery: what.into(),
+    });
+    let wait = wanted.wait.map(|wait| Ask::SetWaitForRecovery {
+        seconds: wait.as_secs(),
+    });
+    strategy.into_iter().chain(on_recovery).chain(wait).collect()
+}
+
+fn answer(reply: Reply, out: Out) -> Result<(), Failure> {
+    match reply {
+        Reply::Done { message } if out.json => out.print_json(&json!({ "message": message })),
+        Reply::Added { account, message } if out.json => {
+            out.print_json(&json!({ "account": account, "message": message }));
+        }
+        Reply::Done { message } | Reply::Added { message, .. } => out.print(&message),
+        other => return Err(unexpected(&other)),
+    }
+    Ok(())
+}
+
+async fn status(baton: &mut Baton, out: Out) -> Result<(), Failure> {
+    let snapshot = baton.snapshot().await?;
+    let running = baton.is_running();
+    if out.json {
+        out.print_json(&show::status_json(&snapshot, running));
+        return Ok(());
+    }
+    let next = match baton.call(Ask::Why).await? {
+        Reply::Why { next, .. } => show::sentence(&next, &Labels::from(&snapshot)),
+        other => return Err(unexpected(&other)),
+    };
+    out.print(&show::status(&snapshot, running, &next, out.style));
+    Ok(())
+}
+
+async fn list(baton: &mut Baton, out: Out) -> Result<(), Failure> {
+    let snapshot = baton.snapshot().await?;
+    if out.json {
+        out.print_json(&json!({ "accounts": snapshot.accounts }));
+    } else if snapshot.accounts.is_empty() {
+        out.print("No accounts yet. `baton accounts add --from <auth.json> --label NAME` adds one.");
+    } else {
+        out.print(&show::accounts(&snapshot, out.style));
+    }
+    Ok(())
+}
+
+async fn why(baton: &mut Baton, out: Out) -> Result<(), Failure> {
+    let snapshot = baton.snapshot().await?;
+    match baton.call(Ask::Why).await? {
+        Reply::Why { next, last } if out.json => {
+            out.print_json(&show::why_json(&next, last.as_ref(), &snapshot));
+        }
+        Reply::Why { next, last } => out.print(&show::why(&next, last.as_ref(), &snapshot, out.style)),
+        other => return Err(unexpected(&other)),
+    }
+    Ok(())
+}
+
+async fn log_lines(baton: &mut Baton, limit: usize, out: Out) -> Result<(), Failure> {
+    let snapshot = baton.snapshot().await?;
+    match baton.call(Ask::Log { limit }).await? {
+        Reply::Log { entries } if out.json => out.print_json(&json!({ "entries": entries })),
+        Reply::Log { entries } => out.print(&show::log(&entries, &snapshot, out.style)),
+        other => return Err(unexpected(&other)),
+    }
+    Ok(())
+}
+
+async fn stop(data_dir: Option<&Path>, out: Out) -> Result<ExitCode, Failure> {
+    let mut client = Baton::running(data_dir).await?;
+    answer(client.call(Ask::Stop).await?, out)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,81 @@
+//! What went wrong and what to do: on stderr, as text or as `{"error":…}`; exit status 1.
+
+use std::process::ExitCode;
+
+use baton_engine::{
+    control::{
+        client::ConnectError,
+        protocol::{ControlError, ErrorKind},
+    },
+    engine::StartError,
+    instance::InstanceError,
+    options::OptionsError,
+};
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Failure(String);
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
+    pub(crate) fn not_running() -> Self {
+        Self::from(ConnectError::NotRunning)
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        match error.kind {
+            ErrorKind::OtherVersion => Self(format!(
+                "{} Restart Baton, so that both are of one version.",
+                sentence(&error.message)
+            )),
+            ErrorKind::Keychain => Self(format!("the keychain can't be used: {}", error.message)),
+            ErrorKind::Invalid | ErrorKind::Failed => Self(error.message),
+        }
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<OptionsError> for Failure {
+    fn from(error: OptionsError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Instance(error @ InstanceError::Running { .. }) => {
+                Self(format!("{error}. `baton status` shows it, `baton stop` ends it."))
+            }
+            error => Self(error.to_string()),
+        }
+    }
+}
+
+pub(crate) fn report(failure: &Failure, json: bool) -> ExitCode {
+    if json {
+        print_json(&failure.0);
+    } else {
+        eprintln!("error: {}", failure.0);
+    }
+    ExitCode::FAILURE
+}
+
+pub(crate) fn print_json(message: &str) {
+    eprintln!("{}", serde_json::json!({ "error": message }));
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim_end_matches('.');
+    format!("{text}.")
+}
