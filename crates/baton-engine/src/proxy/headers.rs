@@ -9,7 +9,7 @@ use super::{Shared, serve::Chosen};
 
 pub(super) const ACCOUNT_ID: HeaderName = HeaderName::from_static("chatgpt-account-id");
 const ROUTING_OVERRIDE: HeaderName = HeaderName::from_static("x-openai-account-routing-override");
-pub(super) const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
+const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
 
 /// Of one connection only (RFC 9110 §7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -49,10 +49,15 @@ pub(super) fn attach(shared: &Shared, headers: &mut HeaderMap, chosen: &Chosen) 
         Some(value) => headers.insert(ROUTING_OVERRIDE, value),
         None => headers.remove(ROUTING_OVERRIDE),
     };
-    let foreign = |state: &HeaderValue| !shared.turn_states.belongs(state.as_bytes(), chosen.pick.account);
-    if headers.get(TURN_STATE).is_some_and(foreign) {
+    if foreign_turn_state(shared, headers, chosen) {
         headers.remove(TURN_STATE);
     }
+}
+
+/// A turn state that another account gave.
+pub(super) fn foreign_turn_state(shared: &Shared, headers: &HeaderMap, chosen: &Chosen) -> bool {
+    let foreign = |state: &HeaderValue| !shared.turn_states.belongs(state.as_bytes(), chosen.pick.account);
+    headers.get(TURN_STATE).is_some_and(foreign)
 }
 
 /// An upstream's answer as it goes to the CLI.

@@ -112,6 +112,10 @@ impl Exchange {
 
     async fn attempt(&mut self, chosen: &Chosen) -> Attempt {
         let failed = |outcome, sent, answer| Attempt::Failed { outcome, sent, answer };
+        if headers::foreign_turn_state(&self.shared, &self.parts.headers, chosen) {
+            // Metadata in the body may repeat it.
+            self.rewrite(client::strip_turn_state);
+        }
         let Some(mut parts) = headers::to_upstream(&self.shared, &self.parts, &self.rest) else {
             return failed(Outcome::ClientError { status: 400 }, SendState::Unsent, None);
         };
@@ -197,15 +201,21 @@ impl Exchange {
         Response::from_parts(parts, relay.boxed())
     }
 
-    /// The encrypted content that the account can't read; false if there is none to take out.
+    /// Takes out the encrypted content that the account can't read; false if there is none to take out.
     fn strip(&mut self) -> bool {
-        let json = self.body.whole().and_then(|body| decoded(&self.parts.headers, body));
-        let Some(stripped) = json.and_then(|json| client::strip_ciphertext(&json)) else {
+        let stripped = self.rewrite(client::strip_ciphertext);
+        if !stripped {
             tracing::warn!("an account can't read this thread's encrypted history, and it can't be taken out");
-            return false;
-        };
+        }
+        stripped
+    }
+
+    /// From then on the body is sent as rewritten, not compressed; false if `rewrite` found nothing to do.
+    fn rewrite(&mut self, rewrite: fn(&[u8]) -> Option<Vec<u8>>) -> bool {
+        let json = self.body.whole().and_then(|body| decoded(&self.parts.headers, body));
+        let Some(rewritten) = json.and_then(|json| rewrite(&json)) else { return false };
         self.parts.headers.remove(header::CONTENT_ENCODING);
-        self.body = Kept::Whole(stripped.into());
+        self.body = Kept::Whole(rewritten.into());
         true
     }
 
