@@ -1,0 +1,129 @@
+//! One Baton per data directory, and the short name of that directory.
+
+use std::{
+    fmt::Write as _,
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+    process,
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::store::files;
+
+const FILE: &str = "baton.lock";
+
+/// The first 12 hex digits of the hash of the data directory's one true path: what keychain entries and sockets of
+/// several Batons are told apart by. Make the directory first: links in its path can be followed only then.
+pub fn tag(data_dir: &Path) -> String {
+    let path = data_dir.canonicalize().or_else(|_| std::path::absolute(data_dir));
+    let path = path.unwrap_or_else(|_| data_dir.to_path_buf());
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    digest.iter().take(6).fold(String::new(), |mut hex, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Held for as long as this Baton runs; the OS releases it however the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    #[error("a Baton runs already with {}{}", .data_dir.display(), said(*.pid))]
+    Running { data_dir: PathBuf, pid: Option<u32> },
+    #[error("{} can't be used: {source}", .path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+fn said(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+impl Lock {
+    /// Makes the data directory where it isn't there yet.
+    pub fn acquire(data_dir: &Path) -> Result<Self, InstanceError> {
+        let path = data_dir.join(FILE);
+        let failed = |source| InstanceError::Io {
+            path: path.clone(),
+            source,
+        };
+        files::private_dir(data_dir).map_err(failed)?;
+        // Not truncated before the lock is ours: the other's process id stands there.
+        let mut file = files::private(
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false),
+        )
+        .open(&path)
+        .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                // On Windows a locked file can't be read: then the process stays unnamed.
+                let pid = file
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| text.trim().parse().ok());
+                return Err(InstanceError::Running {
+                    data_dir: data_dir.to_path_buf(),
+                    pid,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let named = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", process::id()));
+        named.map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_baton_is_told_which_process_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::acquire(dir.path()).unwrap();
+        let error = Lock::acquire(dir.path()).unwrap_err();
+        assert!(matches!(error, InstanceError::Running { pid: Some(pid), .. } if pid == process::id()));
+        assert!(error.to_string().contains(&process::id().to_string()));
+        drop(lock);
+        Lock::acquire(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_left_behind_locks_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), "123456789\n").unwrap();
+        Lock::acquire(dir.path()).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join(FILE)).unwrap(),
+            format!("{}\n", process::id())
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_has_one_tag_by_whatever_path_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        assert_eq!(tag(&real), tag(&link));
+        assert_ne!(tag(&real), tag(dir.path()));
+        assert_eq!(tag(&real).len(), 12);
+    }
+}
