@@ -1,0 +1,392 @@
+//! `settings.toml`: what a person may edit. Their comments and order are kept, and a file that isn't understood is
+//! named with line and column, never written over.
+
+use std::{
+    fs, io,
+    ops::Range,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use baton_core::{OnRecovery, Policy, Strategy, policy::LONGEST_WAIT};
+use toml_edit::{Document, DocumentMut, Item, Value, value};
+
+use super::files;
+
+const FILE: &str = "settings.toml";
+/// No settings file is longer (bytes).
+const LONGEST: u64 = 1024 * 1024;
+const KEYS: [&str; 4] = ["strategy", "on_recovery", "wait_for_recovery", "port"];
+const WAIT_ALLOWED: &str = "a time from \"0s\" to \"6h\", such as \"90s\", \"1m\" or \"1h 30m\"";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    pub policy: Policy,
+    /// `None`: Baton's own choice.
+    pub port: Option<u16>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("{} can't be used: {source}", .path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}, line {line}, column {column}: {reason}", .path.display())]
+    Invalid {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+        reason: String,
+    },
+}
+
+impl Settings {
+    /// Where a person finds them.
+    pub fn path(dir: &Path) -> PathBuf {
+        dir.join(FILE)
+    }
+
+    /// A missing file is the defaults.
+    pub fn load(dir: &Path) -> Result<Self, SettingsError> {
+        let path = Self::path(dir);
+        let text = read(&path)?;
+        parse(&text).map_err(|wrong| wrong.at(path, &text))
+    }
+}
+
+/// Writes the policy's own keys, and only those that change.
+pub fn save_policy(dir: &Path, policy: &Policy) -> Result<(), SettingsError> {
+    let path = Settings::path(dir);
+    let text = read(&path)?;
+    let known = parse(&text).map_err(|wrong| wrong.at(path.clone(), &text))?;
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|error| Wrong::from(error).at(path.clone(), &text))?;
+    if known.policy.strategy != policy.strategy {
+        set(&mut document, "strategy", policy.strategy.name().into());
+    }
+    if known.policy.on_recovery != policy.on_recovery {
+        set(
+            &mut document,
+            "on_recovery",
+            on_recovery_name(policy.on_recovery).into(),
+        );
+    }
+    if known.policy.wait_for_recovery() != policy.wait_for_recovery() {
+        set(
+            &mut document,
+            "wait_for_recovery",
+            written(policy.wait_for_recovery()).into(),
+        );
+    }
+    let new = document.to_string();
+    if new == text {
+        return Ok(());
+    }
+    let failed = |source| SettingsError::Io {
+        path: path.clone(),
+        source,
+    };
+    files::private_dir(dir).map_err(failed)?;
+    files::replace(&path, new.as_bytes()).map_err(failed)
+}
+
+fn read(path: &Path) -> Result<String, SettingsError> {
+    let text = fs::metadata(path).and_then(|file| match file.len() {
+        0..=LONGEST => fs::read_to_string(path),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 1 MiB")),
+    });
+    match text {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        text => text.map_err(|source| SettingsError::Io {
+            path: path.to_path_buf(),
+            source,
+        }),
+    }
+}
+
+/// Keeps the comment behind an old value.
+fn set(document: &mut DocumentMut, key: &str, mut new: Value) {
+    if let Some(old) = document.get(key).and_then(Item::as_value) {
+        *new.decor_mut() = old.decor().clone();
+    }
+    document[key] = value(new);
+}
+
+/// What is wrong, and where in the text.
+struct Wrong {
+    span: Option<Range<usize>>,
+    reason: String,
+}
+
+impl From<toml_edit::TomlError> for Wrong {
+    fn from(error: toml_edit::TomlError) -> Self {
+        Self {
+            span: error.span(),
+            reason: error.message().trim().replace('\n', ", "),
+        }
+    }
+}
+
+impl Wrong {
+    fn at(self, path: PathBuf, text: &str) -> SettingsError {
+        let at = self.span.map_or(0, |span| span.start).min(text.len());
+        let before = text.get(..at).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before[line_start..].chars().count() + 1;
+        SettingsError::Invalid {
+            path,
+            line,
+            column,
+            reason: self.reason,
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Settings, Wrong> {
+    let document = Document::parse(text)?;
+    let mut settings = Settings::default();
+    for (name, item) in document.as_table() {
+        let wrong = |reason| Wrong {
+            span: item.span(),
+            reason,
+        };
+        match name {
+            "strategy" => {
+                let name =
+                    string(item).ok_or_else(|| wrong(format!("`strategy` must be {}", strategies())))?;
+                settings.policy.strategy = name.parse().map_err(|_| {
+                    wrong(format!(
+                        "there is no strategy {name:?}: it must be {}",
+                        strategies()
+                    ))
+                })?;
+            }
+            "on_recovery" => {
+                settings.policy.on_recovery = match string(item) {
+                    Some("stay") => OnRecovery::Stay,
+                    Some("return") => OnRecovery::Return,
+                    _ => return Err(wrong("`on_recovery` must be \"stay\" or \"return\"".to_owned())),
+                };
+            }
+            "wait_for_recovery" => {
+                let wait = string(item)
+                    .and_then(duration)
+                    .filter(|wait| *wait <= LONGEST_WAIT);
+                let wait =
+                    wait.ok_or_else(|| wrong(format!("`wait_for_recovery` must be {WAIT_ALLOWED}")))?;
+                settings.policy.set_wait_for_recovery(wait);
+            }
+            "port" => {
+                let port = item
+                    .as_integer()
+                    .and_then(|port| u16::try_from(port).ok())
+                    .filter(|port| *port >= 1024);
+                let port =
+                    port.ok_or_else(|| wrong("`port` must be a number from 1024 to 65535".to_owned()))?;
+                settings.port = Some(port);
+            }
+            unknown => {
+                let span = document
+                    .as_table()
+                    .key(unknown)
+                    .and_then(toml_edit::Key::span)
+                    .or(item.span());
+                let reason = format!("there is no setting `{unknown}`; there are {}", KEYS.join(", "));
+                return Err(Wrong { span, reason });
+            }
+        }
+    }
+    Ok(settings)
+}
+
+fn string(item: &Item) -> Option<&str> {
+    item.as_str().map(str::trim)
+}
+
+fn strategies() -> String {
+    let quoted = Strategy::ALL.map(|strategy| format!("\"{strategy}\""));
+    let (last, others) = quoted
+        .split_last()
+        .map_or(("", quoted.as_slice()), |(last, others)| (last.as_str(), others));
+    format!("{} or {last}", others.join(", "))
+}
+
+fn on_recovery_name(on_recovery: OnRecovery) -> &'static str {
+    match on_recovery {
+        OnRecovery::Stay => "stay",
+        OnRecovery::Return => "return",
+    }
+}
+
+/// `90s`, `1m`, `6h`, `1h 30m`.
+fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    let mut seconds = 0_u64;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: u64 = rest[..digits].parse().ok()?;
+        let after = rest[digits..].trim_start();
+        let unit = after.chars().next()?;
+        let factor = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(number.checked_mul(factor)?)?;
+        rest = after[unit.len_utf8()..].trim_start();
+    }
+    Some(Duration::from_secs(seconds))
+}
+
+/// In the largest unit that is exact.
+fn written(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds > 0 && seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        seconds if seconds > 0 && seconds % 60 == 0 => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(Settings::path(dir.path()), text).unwrap();
+        dir
+    }
+
+    fn text(dir: &tempfile::TempDir) -> String {
+        fs::read_to_string(Settings::path(dir.path())).unwrap()
+    }
+
+    #[test]
+    fn a_missing_file_and_an_empty_one_are_the_defaults() {
+        assert_eq!(
+            Settings::load(tempfile::tempdir().unwrap().path()).unwrap(),
+            Settings::default()
+        );
+        assert_eq!(
+            Settings::load(with("# nothing yet\n").path()).unwrap(),
+            Settings::default()
+        );
+    }
+
+    #[test]
+    fn everything_is_read() {
+        let dir = with(
+            "strategy = \"round-robin\"\non_recovery = \"return\"\nwait_for_recovery = \"1h 30m\"\nport = 4000\n",
+        );
+        let settings = Settings::load(dir.path()).unwrap();
+        assert_eq!(settings.policy.strategy, Strategy::RoundRobin);
+        assert_eq!(settings.policy.on_recovery, OnRecovery::Return);
+        assert_eq!(settings.policy.wait_for_recovery(), Duration::from_secs(5400));
+        assert_eq!(settings.port, Some(4000));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place_and_what_is_allowed() {
+        let all = "\"sequential\", \"balanced\", \"affinity\", \"round_robin\" or \"soonest_reset\"";
+        for (text, place, reason) in [
+            (
+                "# é\nstrategy = \"fastest\"",
+                (2, 12),
+                format!("there is no strategy \"fastest\": it must be {all}"),
+            ),
+            ("strategy = 3", (1, 12), format!("`strategy` must be {all}")),
+            (
+                "\n\n  on_recovery = \"back\"",
+                (3, 17),
+                "`on_recovery` must be \"stay\" or \"return\"".to_owned(),
+            ),
+            (
+                "wait_for_recovery = \"7h\"",
+                (1, 21),
+                format!("`wait_for_recovery` must be {WAIT_ALLOWED}"),
+            ),
+            (
+                "wait_for_recovery = \"soon\"",
+                (1, 21),
+                format!("`wait_for_recovery` must be {WAIT_ALLOWED}"),
+            ),
+            (
+                "port = 80",
+                (1, 8),
+                "`port` must be a number from 1024 to 65535".to_owned(),
+            ),
+            (
+                "port = 4000\nstratgy = \"balanced\"",
+                (2, 1),
+                "there is no setting `stratgy`; there are strategy, on_recovery, wait_for_recovery, port"
+                    .to_owned(),
+            ),
+        ] {
+            let dir = with(text);
+            let error = Settings::load(dir.path()).unwrap_err();
+            let SettingsError::Invalid {
+                line,
+                column,
+                reason: said,
+                ..
+            } = &error
+            else {
+                panic!("{error}")
+            };
+            assert_eq!(((*line, *column), said), (place, &reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_placed_and_never_written_over() {
+        let broken = "strategy = \"balanced\"\nport = = 3\n";
+        let dir = with(broken);
+        let error = save_policy(dir.path(), &Policy::default()).unwrap_err();
+        assert!(matches!(error, SettingsError::Invalid { line: 2, .. }), "{error}");
+        assert_eq!(text(&dir), broken);
+    }
+
+    #[test]
+    fn saving_keeps_comments_order_and_what_is_not_ours_to_change() {
+        let dir = with("# Mine.\nport = 4000 # firewall\n\n# Why not\nstrategy = 'balanced' # for now\n");
+        let mut policy = Policy::default();
+        policy.set_wait_for_recovery(Duration::from_secs(7200));
+        save_policy(dir.path(), &policy).unwrap();
+        assert_eq!(
+            text(&dir),
+            "# Mine.\nport = 4000 # firewall\n\n# Why not\nstrategy = \"sequential\" # for now\nwait_for_recovery = \
+             \"2h\"\n"
+        );
+        assert_eq!(
+            Settings::load(dir.path()).unwrap(),
+            Settings {
+                policy,
+                port: Some(4000)
+            }
+        );
+    }
+
+    #[test]
+    fn saving_what_stands_there_already_writes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        save_policy(dir.path(), &Policy::default()).unwrap();
+        assert!(!Settings::path(dir.path()).exists());
+    }
+
+    #[test]
+    fn times_come_back_as_written() {
+        for seconds in [0, 1, 59, 60, 90, 3600, 5400, 21_600] {
+            let time = Duration::from_secs(seconds);
+            assert_eq!(duration(&written(time)), Some(time));
+        }
+        assert_eq!(duration("5 m"), Some(Duration::from_secs(300)));
+        for wrong in ["", "m", "5", "5d", "-5m", "5m6", "99999999999999999999h"] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+}
