@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use baton_core::{
-    AccountId, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent, Strategy, Timestamp, WindowLength,
+    AccountId, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent, Strategy, Timestamp,
+    WindowLength,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,26 +24,60 @@ pub type Selector = String;
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
     Status,
-    Switch { account: Selector },
-    Pin { account: Selector },
+    Switch {
+        account: Selector,
+    },
+    Pin {
+        account: Selector,
+    },
     Unpin,
-    Use { strategy: Strategy },
-    SetOnRecovery { on_recovery: OnRecovery },
-    SetWaitForRecovery { seconds: u64 },
+    Use {
+        strategy: Strategy,
+    },
+    SetOnRecovery {
+        on_recovery: OnRecovery,
+    },
+    SetWaitForRecovery {
+        seconds: u64,
+    },
     /// The explanation for the next request, and the latest one made.
     Why,
     /// Newest first.
-    Log { limit: usize },
+    Log {
+        limit: usize,
+    },
     /// Moves the grant of an auth.json into the keychain; the file is removed once that has worked.
-    AddFrom { path: PathBuf, label: String },
-    Remove { account: Selector },
-    Rename { account: Selector, label: String },
+    AddFrom {
+        path: PathBuf,
+        label: String,
+    },
+    Remove {
+        account: Selector,
+    },
+    Rename {
+        account: Selector,
+        label: String,
+    },
     /// 1 is the primary.
-    Move { account: Selector, position: usize },
-    Skip { account: Selector, skipped: bool },
-    UseCredits { account: Selector, on: bool },
+    Move {
+        account: Selector,
+        position: usize,
+    },
+    Skip {
+        account: Selector,
+        skipped: bool,
+    },
+    UseCredits {
+        account: Selector,
+        on: bool,
+    },
     /// Percent used; 100 is off. Without a window: every window. Without an account: every account.
-    Threshold { account: Option<Selector>, window: Option<WindowLength>, at: Percent, reserve: Option<bool> },
+    Threshold {
+        account: Option<Selector>,
+        window: Option<WindowLength>,
+        at: Percent,
+        reserve: Option<bool>,
+    },
     /// From then on the connection carries [`Message::Event`] and, on any change, [`Message::Changed`].
     Watch,
     /// Ends Baton: running requests are drained.
@@ -89,7 +124,10 @@ pub enum ErrorKind {
 
 impl ControlError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 }
 
