@@ -3,8 +3,8 @@
 use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use baton_core::{
-    Account, AccountId, CommandError, Event, Identity, Percent, Pool, Request, Timestamp, WindowLength, choose,
-    explain,
+    Account, AccountId, CommandError, Event, Identity, Percent, Pool, Request, Timestamp, WindowLength,
+    choose, explain,
 };
 use baton_wire::auth_json;
 
@@ -36,11 +36,17 @@ impl Commands {
         match command {
             Command::Switch { account } => self.change(&account, |pool, id, now, events| {
                 pool.switch_now(id, now, events)?;
-                Ok(format!("{} is the active account; running turns end where they are.", label(pool, id)))
+                Ok(format!(
+                    "{} is the active account; running turns end where they are.",
+                    label(pool, id)
+                ))
             }),
             Command::Pin { account } => self.change(&account, |pool, id, now, events| {
                 pool.pin(id, now, events)?;
-                Ok(format!("Only {} is used now (no failover), until `baton unpin`.", label(pool, id)))
+                Ok(format!(
+                    "Only {} is used now (no failover), until `baton unpin`.",
+                    label(pool, id)
+                ))
             }),
             Command::Unpin => {
                 let pinned = self.desk.change(|pool, now, events| {
@@ -54,8 +60,12 @@ impl Commands {
                 })
             }
             Command::Use { strategy } => {
-                self.desk.change(|pool, now, events| pool.set_strategy(strategy, now, events));
-                self.save_policy(format!("Strategy: {}, from the next request on.", strategy.title()))
+                self.desk
+                    .change(|pool, now, events| pool.set_strategy(strategy, now, events));
+                self.save_policy(format!(
+                    "Strategy: {}, from the next request on.",
+                    strategy.title()
+                ))
             }
             Command::SetOnRecovery { on_recovery } => {
                 self.desk.change(|pool, _, _| pool.set_on_recovery(on_recovery));
@@ -70,7 +80,9 @@ impl Commands {
                     return Err(invalid("Codex can be kept waiting for 6 hours at most"));
                 }
                 self.desk.change(|pool, _, _| pool.set_wait_for_recovery(wait));
-                self.save_policy(format!("Codex is kept waiting for up to {seconds} s when an account recovers by then."))
+                self.save_policy(format!(
+                    "Codex is kept waiting for up to {seconds} s when an account recovers by then."
+                ))
             }
             Command::Why => Ok(Reply::Why {
                 next: self.desk.read(|pool, now| choose(pool, &Request::default(), now)),
@@ -90,26 +102,42 @@ impl Commands {
                 }
                 self.change(&account, |pool, id, _, _| {
                     pool.move_to(id, position - 1)?;
-                    let order: Vec<&str> = pool.accounts().iter().map(|state| &*state.account.label).collect();
+                    let order: Vec<&str> = pool
+                        .accounts()
+                        .iter()
+                        .map(|state| &*state.account.label)
+                        .collect();
                     Ok(format!("Order: {}", order.join(", ")))
                 })
             }
             Command::Skip { account, skipped } => self.change(&account, |pool, id, now, events| {
                 pool.skip(id, skipped, now, events)?;
-                let what = if skipped { "is skipped until you say otherwise" } else { "is no longer skipped" };
+                let what = if skipped {
+                    "is skipped until you say otherwise"
+                } else {
+                    "is no longer skipped"
+                };
                 Ok(format!("{} {what}.", label(pool, id)))
             }),
             Command::UseCredits { account, on } => self.change(&account, |pool, id, _, _| {
                 pool.set_use_credits(id, on)?;
-                let what = if on { "may be spent, after all included quota" } else { "stay unspent" };
+                let what = if on {
+                    "may be spent, after all included quota"
+                } else {
+                    "stay unspent"
+                };
                 Ok(format!("Credits of {} {what}.", label(pool, id)))
             }),
-            Command::Threshold { account, window, at, reserve } => {
-                self.threshold(account.as_deref(), window, at, reserve)
-            }
-            Command::Status | Command::Watch | Command::Stop => {
-                Err(ControlError::new(ErrorKind::Failed, "this command needs a running Baton"))
-            }
+            Command::Threshold {
+                account,
+                window,
+                at,
+                reserve,
+            } => self.threshold(account.as_deref(), window, at, reserve),
+            Command::Status | Command::Watch | Command::Stop => Err(ControlError::new(
+                ErrorKind::Failed,
+                "this command needs a running Baton",
+            )),
         }
     }
 
@@ -138,7 +166,8 @@ impl Commands {
                 None => pool.accounts().iter().map(|state| state.account.id).collect(),
             };
             for id in &ids {
-                pool.set_threshold(*id, window, at, reserve).map_err(|error| refused(pool, &error, now))?;
+                pool.set_threshold(*id, window, at, reserve)
+                    .map_err(|error| refused(pool, &error, now))?;
             }
             let names: Vec<String> = ids.iter().map(|id| label(pool, *id)).collect();
             Ok::<_, ControlError>(names.join(", "))
@@ -147,7 +176,10 @@ impl Commands {
         done(if at.is_full() {
             format!("{names}: no threshold on {which}.")
         } else {
-            format!("{names}: held back at {} % left of {which}.", explain::percent(at.left()))
+            format!(
+                "{names}: held back at {} % left of {which}.",
+                explain::percent(at.left())
+            )
         })
     }
 
@@ -167,10 +199,15 @@ impl Commands {
     async fn add_from(&self, path: &Path, label: &str) -> Answer {
         let (path, homes) = (path.to_path_buf(), self.codex_homes.clone());
         let read = tokio::task::spawn_blocking(move || import::read(&path, &homes));
-        let Imported { sign_in, source } = read.await.map_err(failed)?.map_err(|error| invalid(error.to_string()))?;
+        let Imported { sign_in, source } = read
+            .await
+            .map_err(failed)?
+            .map_err(|error| invalid(error.to_string()))?;
         let (id, message) = self.add(sign_in, label).await?;
         // Only now, when the keychain has it: a grant is never in no place at all.
-        let finished = tokio::task::spawn_blocking(move || import::finish(&source)).await.map_err(failed)?;
+        let finished = tokio::task::spawn_blocking(move || import::finish(&source))
+            .await
+            .map_err(failed)?;
         let message = match finished {
             Ok(()) => message,
             Err(error) => format!("{message} But {error}."),
@@ -180,7 +217,8 @@ impl Commands {
 
     pub(crate) async fn add_auth_json(&self, json: &[u8], label: &str) -> Result<AccountId, ControlError> {
         let file = auth_json::parse(json).map_err(|error| invalid(error.to_string()))?;
-        let sign_in = SignIn::new(file.tokens).ok_or_else(|| invalid("this auth.json doesn't say whose it is"))?;
+        let sign_in =
+            SignIn::new(file.tokens).ok_or_else(|| invalid("this auth.json doesn't say whose it is"))?;
         Ok(self.add(sign_in, label).await?.0)
     }
 
@@ -189,15 +227,22 @@ impl Commands {
         let identity = sign_in.tokens.identity.clone();
         if let Some((id, label)) = self.desk.read(|pool, _| known(pool, &identity)) {
             self.grants.store(id, sign_in.tokens).await.map_err(grant)?;
-            self.desk.change(|pool, now, events| pool.renewed(id, now, events)).map_err(failed)?;
+            self.desk
+                .change(|pool, now, events| pool.renewed(id, now, events))
+                .map_err(failed)?;
             return Ok((id, format!("This is {label} again, renewed; nothing added.")));
         }
-        self.desk.read(|pool, _| pool.check_label(label, None)).map_err(|error| invalid(error.to_string()))?;
+        self.desk
+            .read(|pool, _| pool.check_label(label, None))
+            .map_err(|error| invalid(error.to_string()))?;
         let id = self.store.next_account_id().map_err(failed)?;
         self.grants.store(id, sign_in.tokens).await.map_err(grant)?;
         let mut account = Account::new(id, identity, label);
         account.plan = sign_in.plan;
-        if let Err(error) = self.desk.change(|pool, now, events| pool.add(account, now, events)) {
+        if let Err(error) = self
+            .desk
+            .change(|pool, now, events| pool.add(account, now, events))
+        {
             // Somebody was quicker: nothing half-made stays behind.
             let _ = self.grants.remove(id).await;
             return Err(invalid(error.to_string()));
@@ -209,12 +254,15 @@ impl Commands {
         let (id, name) = self.desk.change(|pool, now, events| {
             let id = select(pool, account)?;
             let name = label(pool, id);
-            pool.remove(id, now, events).map_err(|error| refused(pool, &error, now))?;
+            pool.remove(id, now, events)
+                .map_err(|error| refused(pool, &error, now))?;
             Ok::<_, ControlError>((id, name))
         })?;
         match self.grants.remove(id).await {
             Ok(()) => done(format!("{name} is removed, and its grant from the keychain.")),
-            Err(error) => done(format!("{name} is removed, but its grant is still in the keychain: {error}.")),
+            Err(error) => done(format!(
+                "{name} is removed, but its grant is still in the keychain: {error}."
+            )),
         }
     }
 
@@ -224,7 +272,10 @@ impl Commands {
             Ok(()) => done(message),
             Err(error) => Err(ControlError::new(
                 ErrorKind::Failed,
-                format!("{} It holds until Baton ends: it could not be saved ({error}).", message.into()),
+                format!(
+                    "{} It holds until Baton ends: it could not be saved ({error}).",
+                    message.into()
+                ),
             )),
         }
     }
@@ -232,12 +283,17 @@ impl Commands {
 
 impl std::fmt::Debug for Commands {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Commands").field("data_dir", &self.data_dir).finish_non_exhaustive()
+        f.debug_struct("Commands")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
     }
 }
 
 fn known(pool: &Pool, identity: &Identity) -> Option<(AccountId, String)> {
-    let state = pool.accounts().iter().find(|state| state.account.identity == *identity)?;
+    let state = pool
+        .accounts()
+        .iter()
+        .find(|state| state.account.identity == *identity)?;
     Some((state.account.id, state.account.label.to_string()))
 }
 
@@ -252,13 +308,17 @@ fn select(pool: &Pool, wanted: &str) -> Result<AccountId, ControlError> {
     }
     let labels: Vec<&str> = accounts().map(|account| &*account.label).collect();
     Err(invalid(match labels.is_empty() {
-        true => format!("there is no account `{wanted}`: there is none yet; add one with `baton accounts add`"),
+        true => {
+            format!("there is no account `{wanted}`: there is none yet; add one with `baton accounts add`")
+        }
         false => format!("there is no account `{wanted}`: there is {}", labels.join(", ")),
     }))
 }
 
 fn label(pool: &Pool, id: AccountId) -> String {
-    pool.account(id).map(|state| state.account.label.to_string()).unwrap_or_default()
+    pool.account(id)
+        .map(|state| state.account.label.to_string())
+        .unwrap_or_default()
 }
 
 fn refused(pool: &Pool, error: &CommandError, now: Timestamp) -> ControlError {
@@ -280,7 +340,9 @@ fn grant(error: GrantError) -> ControlError {
 }
 
 fn done(message: impl Into<String>) -> Answer {
-    Ok(Reply::Done { message: message.into() })
+    Ok(Reply::Done {
+        message: message.into(),
+    })
 }
 
 fn invalid(message: impl Into<String>) -> ControlError {

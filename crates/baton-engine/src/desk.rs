@@ -73,7 +73,11 @@ impl Desk {
         let decision = self.lock().route(request, now, &mut events);
         let told = !events.is_empty();
         self.tell(events);
-        let before = self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(decision.clone());
+        let before = self
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(decision.clone());
         // The hot path: who waits for changes is woken only for what a screen would show.
         if told || before.is_none_or(|before| before.choice.account() != decision.choice.account()) {
             self.changes.send_modify(|count| *count += 1);
@@ -81,9 +85,23 @@ impl Desk {
         decision
     }
 
+    /// An account as it stands, for a request that wasn't chosen for.
+    pub(crate) fn pick(&self, account: AccountId) -> Option<Pick> {
+        self.read(|pool, _| {
+            Some(Pick {
+                account,
+                generation: pool.account(account)?.generation(),
+            })
+        })
+    }
+
     pub(crate) fn report(&self, reports: &[Report]) {
         if !reports.is_empty() {
-            self.change(|pool, now, events| reports.iter().for_each(|report| pool.report(report, now, events)));
+            self.change(|pool, now, events| {
+                for report in reports {
+                    pool.report(report, now, events);
+                }
+            });
         }
     }
 

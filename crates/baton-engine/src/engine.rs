@@ -131,9 +131,17 @@ impl Engine {
     ) -> Self {
         let stopping = CancellationToken::new();
         let background = vec![
-            tokio::spawn(save(Arc::clone(&built.desk), Arc::clone(&built.writer), stopping.clone())),
+            tokio::spawn(save(
+                Arc::clone(&built.desk),
+                Arc::clone(&built.writer),
+                stopping.clone(),
+            )),
             tokio::spawn(settle(Arc::clone(&built.desk), stopping.clone())),
-            tokio::spawn(record(built.desk.events(), Arc::clone(&built.writer), stopping.clone())),
+            tokio::spawn(record(
+                built.desk.events(),
+                Arc::clone(&built.writer),
+                stopping.clone(),
+            )),
         ];
         let commands = Commands {
             desk: Arc::clone(&built.desk),
@@ -153,7 +161,13 @@ impl Engine {
             running,
             stop: CancellationToken::new(),
         };
-        Self { inner: Arc::new(inner), proxy: None, background, stopping, _lock: built.lock }
+        Self {
+            inner: Arc::new(inner),
+            proxy: None,
+            background,
+            stopping,
+            _lock: built.lock,
+        }
     }
 
     /// What Codex must be given; `None` offline.
@@ -179,7 +193,11 @@ impl Engine {
     }
 
     /// Adds the account of an auth.json that lies in memory only (demo, tests).
-    pub async fn add_auth_json(&self, json: &[u8], label: &str) -> Result<baton_core::AccountId, ControlError> {
+    pub async fn add_auth_json(
+        &self,
+        json: &[u8],
+        label: &str,
+    ) -> Result<baton_core::AccountId, ControlError> {
         self.inner.commands.add_auth_json(json, label).await
     }
 
@@ -198,7 +216,9 @@ impl Engine {
         for task in std::mem::take(&mut self.background) {
             let _ = task.await;
         }
-        self.inner.writer.pool(self.inner.desk.read(|pool, _| pool.clone()));
+        self.inner
+            .writer
+            .pool(self.inner.desk.read(|pool, _| pool.clone()));
         self.inner.writer.close().await;
     }
 }
@@ -226,10 +246,14 @@ impl Inner {
 
     async fn execute(&self, command: Command) -> Result<Reply, ControlError> {
         match command {
-            Command::Status => Ok(Reply::Status { snapshot: self.snapshot() }),
+            Command::Status => Ok(Reply::Status {
+                snapshot: self.snapshot(),
+            }),
             Command::Stop => {
                 self.stop.cancel();
-                Ok(Reply::Done { message: "Baton is stopping; running requests end first.".to_owned() })
+                Ok(Reply::Done {
+                    message: "Baton is stopping; running requests end first.".to_owned(),
+                })
             }
             command => self.commands.execute(command).await,
         }
@@ -238,7 +262,9 @@ impl Inner {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("upstream", &self.upstream).finish_non_exhaustive()
+        f.debug_struct("Inner")
+            .field("upstream", &self.upstream)
+            .finish_non_exhaustive()
     }
 }
 
@@ -289,7 +315,16 @@ impl Built {
             Arc::clone(&options.clock),
             Arc::clone(&desk),
         ));
-        Ok(Self { lock, settings, private, store, writer, desk, grants, net })
+        Ok(Self {
+            lock,
+            settings,
+            private,
+            store,
+            writer,
+            desk,
+            grants,
+            net,
+        })
     }
 }
 
@@ -318,13 +353,16 @@ async fn settle(desk: Arc<Desk>, stopping: CancellationToken) {
         let next = desk.read(|pool, now| pool.next_change(now).map(|at| at.since(now)));
         let until_next = async {
             match next {
-                Some(wait) => tokio::time::sleep(desk.clock().real(wait) + Duration::from_millis(1)).await,
+                Some(wait) => {
+                    tokio::time::sleep(desk.clock().real(wait).saturating_add(Duration::from_millis(1)))
+                        .await;
+                }
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = until_next => desk.change(|pool, now, events| pool.settle(now, events)),
+            () = until_next => desk.change(baton_core::Pool::settle),
             changed = changes.changed() => if changed.is_err() { return },
         }
     }

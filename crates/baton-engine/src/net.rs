@@ -42,7 +42,9 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 pub fn empty() -> Body {
@@ -92,7 +94,10 @@ impl Net {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_keepalive(Some(Duration::from_secs(60)));
-        let dial = Dial { http, proxies: Arc::new(Matcher::from_env()) };
+        let dial = Dial {
+            http,
+            proxies: Arc::new(Matcher::from_env()),
+        };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -100,8 +105,11 @@ impl Net {
             .with_native_roots()
             .map_err(|error| NetError::TrustStore(error.to_string()))?
             .with_no_client_auth();
-        let https =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(dial);
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(dial);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_timer(TokioTimer::new())
@@ -112,7 +120,7 @@ impl Net {
 
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, NetError> {
         self.client.request(request).await.map_err(|error| {
-            let timed_out = sources(&error).any(|cause| cause.is::<TimedOut>());
+            let timed_out = sources(&error).any(<dyn StdError + 'static>::is::<TimedOut>);
             match (error.is_connect(), timed_out) {
                 (true, true) => NetError::ConnectTimeout,
                 (true, false) => NetError::Connect(last_cause(&error)),
@@ -126,9 +134,15 @@ impl Net {
         let call = async {
             let (parts, body) = self.send(request).await?.into_parts();
             let body = Limited::new(body, CALL_ANSWER).collect().await;
-            Ok((parts, body.map_err(|error| NetError::Broken(error.to_string()))?.to_bytes()))
+            Ok((
+                parts,
+                body.map_err(|error| NetError::Broken(error.to_string()))?
+                    .to_bytes(),
+            ))
         };
-        tokio::time::timeout(CALL_TIMEOUT, call).await.unwrap_or(Err(NetError::Timeout))
+        tokio::time::timeout(CALL_TIMEOUT, call)
+            .await
+            .unwrap_or(Err(NetError::Timeout))
     }
 
     pub async fn post_json(&self, url: &Url, body: String) -> Result<(u16, Bytes), NetError> {
@@ -176,7 +190,9 @@ impl tower_service::Service<Uri> for Dial {
     fn call(&mut self, uri: Uri) -> Dialing {
         let mut http = self.http.clone();
         // A plain-http upstream is a test's or a person's own on loopback: no proxy for that.
-        let proxy = (uri.scheme_str() == Some("https")).then(|| self.proxies.intercept(&uri)).flatten();
+        let proxy = (uri.scheme_str() == Some("https"))
+            .then(|| self.proxies.intercept(&uri))
+            .flatten();
         Box::pin(async move {
             match proxy {
                 None => Ok(tower_service::Service::call(&mut http, uri).await?),

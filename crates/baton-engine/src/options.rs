@@ -47,11 +47,16 @@ impl Options {
     pub fn from_env(data_dir: Option<&Path>, port: Option<u16>) -> Result<Self, OptionsError> {
         let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let home = var("HOME").or_else(|| var("USERPROFILE")).map(PathBuf::from);
-        let data_dir = match data_dir.map(Path::to_path_buf).or_else(|| var("BATON_DATA_DIR").map(PathBuf::from)) {
+        let data_dir = match data_dir
+            .map(Path::to_path_buf)
+            .or_else(|| var("BATON_DATA_DIR").map(PathBuf::from))
+        {
             Some(dir) => dir,
             None => default_data_dir(home.as_deref()).ok_or(OptionsError::NoHome)?,
         };
-        let codex_home = var("CODEX_HOME").map(PathBuf::from).or_else(|| Some(home?.join(".codex")));
+        let codex_home = var("CODEX_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(home?.join(".codex")));
         Ok(Self {
             data_dir,
             upstream: base_url("BATON_UPSTREAM", UPSTREAM)?,
@@ -65,7 +70,10 @@ impl Options {
 }
 
 fn base_url(name: &'static str, default: &str) -> Result<Url, OptionsError> {
-    let value = std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned());
+    let value = std::env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| default.to_owned());
     match Url::parse(value.trim_end_matches('/')) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err(OptionsError::NotAUrl { name, value }),
@@ -80,11 +88,16 @@ fn default_data_dir(home: Option<&Path>) -> Option<PathBuf> {
 #[cfg(windows)]
 fn default_data_dir(home: Option<&Path>) -> Option<PathBuf> {
     let local = std::env::var_os("LOCALAPPDATA").map(PathBuf::from);
-    local.or_else(|| Some(home?.join("AppData/Local"))).map(|dir| dir.join("Baton"))
+    local
+        .or_else(|| Some(home?.join("AppData/Local")))
+        .map(|dir| dir.join("Baton"))
 }
 
 #[cfg(not(any(target_os = "macos", windows)))]
 fn default_data_dir(home: Option<&Path>) -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    data.or_else(|| Some(home?.join(".local/share"))).map(|dir| dir.join("baton"))
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute());
+    data.or_else(|| Some(home?.join(".local/share")))
+        .map(|dir| dir.join("baton"))
 }

@@ -34,7 +34,11 @@ pub(crate) fn of(pool: &Pool, now: Timestamp, around: Surroundings) -> Snapshot 
         braked: pool.brake().engaged(),
         temporary_failovers: pool.temporary_failovers(),
         running_requests: around.running_requests,
-        accounts: pool.accounts().iter().map(|state| account(state, now, &words)).collect(),
+        accounts: pool
+            .accounts()
+            .iter()
+            .map(|state| account(state, now, &words))
+            .collect(),
         problems: around.problems,
     }
 }

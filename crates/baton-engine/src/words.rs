@@ -17,7 +17,10 @@ impl<'a> PoolWords<'a> {
 impl Words for PoolWords<'_> {
     fn label(&self, account: AccountId) -> String {
         let state = self.pool.account(account);
-        state.map_or_else(|| format!("account {account} (removed)"), |state| state.account.label.to_string())
+        state.map_or_else(
+            || format!("account {account} (removed)"),
+            |state| state.account.label.to_string(),
+        )
     }
 
     fn time(&self, at: Timestamp) -> String {
@@ -28,7 +31,9 @@ impl Words for PoolWords<'_> {
 /// In the machine's time zone: `16:40` within a day, `Tue 16:40` within a week, a date beyond.
 pub fn clock_time(at: Timestamp, now: Timestamp) -> String {
     let local = |at: Timestamp| jiff::Timestamp::from_millisecond(at.as_millis()).ok();
-    let Some(when) = local(at) else { return "in the far future".to_owned() };
+    let Some(when) = local(at) else {
+        return "in the far future".to_owned();
+    };
     let when = when.to_zoned(jiff::tz::TimeZone::system());
     let away = at.since(now).max(now.since(at));
     let format = match away.as_secs() {

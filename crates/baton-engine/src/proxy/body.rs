@@ -38,7 +38,11 @@ impl Kept {
                 break;
             }
         }
-        Ok(Self::Whole(if parts.len() == 1 { parts.swap_remove(0) } else { join(&parts, size) }))
+        Ok(Self::Whole(if parts.len() == 1 {
+            parts.swap_remove(0)
+        } else {
+            join(&parts, size)
+        }))
     }
 
     pub(super) fn replayable(&self) -> bool {
@@ -80,7 +84,9 @@ fn join(parts: &[Bytes], size: usize) -> Bytes {
 
 /// The body's JSON, decoded where that is possible; `None` where it isn't, or where it grows too large.
 pub(super) fn decoded(headers: &HeaderMap, body: &Bytes) -> Option<Bytes> {
-    let encoding = headers.get(header::CONTENT_ENCODING).map_or("identity", |value| value.to_str().unwrap_or("?"));
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .map_or("identity", |value| value.to_str().unwrap_or("?"));
     match encoding {
         "identity" => Some(body.clone()),
         "zstd" => {

@@ -34,19 +34,37 @@ const BACKEND: &str = "/backend-api";
 pub(super) fn authorise<B>(request: &Request<B>, secret: &SecretString) -> Result<Route, Response<Body>> {
     // A browser's page can reach loopback; it can neither know the secret nor hide its Origin.
     if request.headers().contains_key(header::ORIGIN) {
-        return Err(refuse(StatusCode::FORBIDDEN, "Baton answers no web page: the request has an Origin."));
+        return Err(refuse(
+            StatusCode::FORBIDDEN,
+            "Baton answers no web page: the request has an Origin.",
+        ));
     }
     if !loopback_host(request.headers()) {
-        return Err(refuse(StatusCode::FORBIDDEN, "Baton answers on 127.0.0.1, localhost and [::1] only."));
+        return Err(refuse(
+            StatusCode::FORBIDDEN,
+            "Baton answers on 127.0.0.1, localhost and [::1] only.",
+        ));
     }
     // 404 rather than 401, which would make the CLI refresh its own token.
-    let unknown = || refuse(StatusCode::NOT_FOUND, "Not found. Is the base URL in Codex's config.toml current?");
+    let unknown = || {
+        refuse(
+            StatusCode::NOT_FOUND,
+            "Not found. Is the base URL in Codex's config.toml current?",
+        )
+    };
     let path = request.uri().path();
-    let (given, rest) = path.strip_prefix('/').and_then(|path| path.split_once('/')).ok_or_else(unknown)?;
+    let (given, rest) = path
+        .strip_prefix('/')
+        .and_then(|path| path.split_once('/'))
+        .ok_or_else(unknown)?;
     let right: bool = given.as_bytes().ct_eq(secret.expose_secret().as_bytes()).into();
     // `split_once` took the slash before the rest.
-    let below = rest.strip_prefix(&BACKEND[1..]).filter(|below| below.starts_with('/'));
-    let (true, Some(below)) = (right, below) else { return Err(unknown()) };
+    let below = rest
+        .strip_prefix(&BACKEND[1..])
+        .filter(|below| below.starts_with('/'));
+    let (true, Some(below)) = (right, below) else {
+        return Err(unknown());
+    };
     let kind = kind(request.method(), request.headers(), below);
     let rest = match request.uri().query() {
         Some(query) => format!("{below}?{query}"),
@@ -69,7 +87,9 @@ fn kind(method: &Method, headers: &HeaderMap, path: &str) -> Kind {
 
 fn loopback_host(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return false;
+    };
     let Ok(host) = host.to_str() else { return false };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => {
@@ -87,9 +107,10 @@ pub(super) fn refuse(status: StatusCode, message: &str) -> Response<Body> {
     let body = serde_json::json!({ "error": { "type": "baton", "message": message } }).to_string();
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
     response
 }
 
@@ -106,13 +127,18 @@ mod tests {
         }
         let request = request.body(()).unwrap();
         let route = authorise(&request, &SecretString::from(SECRET));
-        route.map(|route| route.kind).map_err(|refused| refused.status().as_u16())
+        route
+            .map(|route| route.kind)
+            .map_err(|refused| refused.status().as_u16())
     }
 
     #[test]
     fn only_the_secret_path_is_known() {
         let host = [("host", "127.0.0.1:27460")];
-        assert_eq!(status("/s3cret/backend-api/codex/models?client_version=1", &host), Ok(Kind::Models));
+        assert_eq!(
+            status("/s3cret/backend-api/codex/models?client_version=1", &host),
+            Ok(Kind::Models)
+        );
         for path in [
             "/backend-api/codex/models",
             "/s3cre/backend-api/codex/models",
@@ -132,11 +158,24 @@ mod tests {
         for host in ["localhost:27460", "LOCALHOST", "[::1]:1", "[::1]", "127.0.0.1"] {
             assert_eq!(status(path, &[("host", host)]), Ok(Kind::Usage), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "localhost:80:80", "", "localhost:", "127.0.0.2"] {
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost:80:80",
+            "",
+            "localhost:",
+            "127.0.0.2",
+        ] {
             assert_eq!(status(path, &[("host", host)]), Err(403), "{host}");
         }
         assert_eq!(status(path, &[]), Err(403));
-        assert_eq!(status(path, &[("host", "localhost"), ("host", "evil.example")]), Err(403));
-        assert_eq!(status(path, &[("host", "localhost"), ("origin", "http://localhost")]), Err(403));
+        assert_eq!(
+            status(path, &[("host", "localhost"), ("host", "evil.example")]),
+            Err(403)
+        );
+        assert_eq!(
+            status(path, &[("host", "localhost"), ("origin", "http://localhost")]),
+            Err(403)
+        );
     }
 }

@@ -25,7 +25,9 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 /// A request to the upstream with the CLI's own headers.
 pub(super) fn to_upstream(shared: &Shared, parts: &request::Parts, rest: &str) -> Option<request::Parts> {
     let mut parts = parts.clone();
-    parts.uri = format!("{}{rest}", shared.upstream.as_str().trim_end_matches('/')).parse().ok()?;
+    parts.uri = format!("{}{rest}", shared.upstream.as_str().trim_end_matches('/'))
+        .parse()
+        .ok()?;
     drop_hop_by_hop(&mut parts.headers);
     // The client sets both for the upstream.
     parts.headers.remove(header::HOST);
@@ -45,7 +47,11 @@ pub(super) fn attach(shared: &Shared, headers: &mut HeaderMap, chosen: &Chosen) 
     if let Ok(value) = HeaderValue::from_str(&chosen.access.account_header) {
         headers.insert(ACCOUNT_ID, value);
     }
-    match chosen.routing_override.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
+    match chosen
+        .routing_override
+        .as_deref()
+        .and_then(|value| HeaderValue::from_str(value).ok())
+    {
         Some(value) => headers.insert(ROUTING_OVERRIDE, value),
         None => headers.remove(ROUTING_OVERRIDE),
     };

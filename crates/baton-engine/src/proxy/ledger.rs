@@ -40,7 +40,11 @@ impl Ledger {
 
     /// Of what is no request of its own (a refused upgrade).
     pub(super) fn none(&self) -> Entry {
-        Entry { ledger: self.clone(), started: Instant::now(), line: None }
+        Entry {
+            ledger: self.clone(),
+            started: Instant::now(),
+            line: None,
+        }
     }
 }
 

@@ -28,7 +28,9 @@ pub struct Listener {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    #[error("port {port} is taken by another program ({family}): choose another with --port, or leave it out")]
+    #[error(
+        "port {port} is taken by another program ({family}): choose another with --port, or leave it out"
+    )]
     Taken { port: u16, family: &'static str },
     #[error("no free port from {first} to {last}: name one with --port")]
     NoneFree { first: u16, last: u16 },
@@ -67,11 +69,15 @@ impl Listener {
     async fn bind_both(port: u16) -> Result<Self, ListenError> {
         let taken = |port, family| {
             move |error: io::Error| match error.kind() {
-                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => ListenError::Taken { port, family },
+                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => {
+                    ListenError::Taken { port, family }
+                }
                 _ => ListenError::Io(error),
             }
         };
-        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(taken(port, "IPv4"))?;
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .map_err(taken(port, "IPv4"))?;
         let port = v4.local_addr()?.port();
         let v6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
             Ok(v6) => Some(v6),
@@ -134,7 +140,6 @@ fn serve(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
     };
     let connection = http1::Builder::new()
         .preserve_header_case(true)
-        .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let (draining, cut) = (shared.draining.clone(), shared.cut.clone());

@@ -113,7 +113,10 @@ impl Proxy {
     pub async fn drain(&self, patience: std::time::Duration) {
         self.shared.draining.cancel();
         self.shared.tasks.close();
-        if tokio::time::timeout(patience, self.shared.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(patience, self.shared.tasks.wait())
+            .await
+            .is_err()
+        {
             self.shared.cut.cancel();
             self.shared.tasks.wait().await;
         }
@@ -129,7 +132,9 @@ impl Shared {
                 guard::Kind::Socket => socket::handle(self, request, route).await,
                 guard::Kind::AccountsCheck => own::accounts_check(&request),
                 guard::Kind::Usage => own::usage(&self, &request, &route).await,
-                guard::Kind::ResetCredits | guard::Kind::Models => own::as_account(&self, request, &route).await,
+                guard::Kind::ResetCredits | guard::Kind::Models => {
+                    own::as_account(&self, request, &route).await
+                }
                 guard::Kind::Other => own::pass_through(&self, request, &route).await,
             },
         }

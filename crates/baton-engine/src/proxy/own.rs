@@ -25,16 +25,26 @@ const SIDE_BODY: usize = 1024 * 1024;
 pub(super) fn accounts_check(request: &Request<Incoming>) -> Response<Body> {
     match identity(request.headers()).account_id {
         Some(id) => own(StatusCode::OK, check::answer(&id)),
-        None => guard::refuse(StatusCode::BAD_REQUEST, "accounts/check needs a chatgpt-account-id."),
+        None => guard::refuse(
+            StatusCode::BAD_REQUEST,
+            "accounts/check needs a chatgpt-account-id.",
+        ),
     }
 }
 
 /// The CLI's own identity with the quota of the account that the next request would use, so that a spent login doesn't
 /// make a usable pool look spent.
-pub(super) async fn usage(shared: &Arc<Shared>, request: &Request<Incoming>, route: &Route) -> Response<Body> {
+pub(super) async fn usage(
+    shared: &Arc<Shared>,
+    request: &Request<Incoming>,
+    route: &Route,
+) -> Response<Body> {
     let identity = identity(request.headers());
     let Some(account) = displayed(shared) else {
-        return own(StatusCode::OK, wham::synthesize(&Default::default(), None, &identity, shared.desk.now()));
+        return own(
+            StatusCode::OK,
+            wham::synthesize(&Default::default(), None, &identity, shared.desk.now()),
+        );
     };
     let asked = Request::builder().body(()).map(|request| request.into_parts().0);
     if let Ok(mut parts) = asked {
@@ -44,9 +54,7 @@ pub(super) async fn usage(shared: &Arc<Shared>, request: &Request<Incoming>, rou
             && let Some(body) = whole(answer.into_body(), SIDE_BODY).await
         {
             let now = shared.desk.now();
-            if let Some(reading) = wham::read(&body, now) {
-                let generation = shared.desk.read(|pool, _| pool.account(account).map(|state| state.generation()));
-                let pick = baton_core::trial::Pick { account, generation: generation.unwrap_or_default() };
+            if let (Some(reading), Some(pick)) = (wham::read(&body, now), shared.desk.pick(account)) {
                 shared.desk.learn(pick, &reading);
             }
             if let Some(body) = wham::rewrite_identity(&body, &identity) {
@@ -118,12 +126,19 @@ async fn ask_as(
     loop {
         let access = shared.grants.access(account).await.ok()?;
         let routing_override = shared.routings.of(shared, account, &access).await.ok()?;
-        let generation = shared.desk.read(|pool, _| pool.account(account).map(|state| state.generation()))?;
-        let pick = baton_core::trial::Pick { account, generation };
-        let chosen = Chosen { pick, access, routing_override };
+        let pick = shared.desk.pick(account)?;
+        let chosen = Chosen {
+            pick,
+            access,
+            routing_override,
+        };
         let mut parts = headers::to_upstream(shared, parts, rest)?;
         headers::attach(shared, &mut parts.headers, &chosen);
-        let body = if body.is_empty() { empty() } else { full(body.clone()) };
+        let body = if body.is_empty() {
+            empty()
+        } else {
+            full(body.clone())
+        };
         let answer = shared.net.send(Request::from_parts(parts, body)).await.ok()?;
         if answer.status() == StatusCode::UNAUTHORIZED && !std::mem::replace(&mut refreshed, true) {
             serve::refresh(shared, &chosen).await.ok()?;
@@ -144,18 +159,32 @@ async fn ask_as(
 
 /// Whose quota people see: of the account that the next request would use, else of the current one.
 fn displayed(shared: &Shared) -> Option<AccountId> {
-    shared.desk.read(|pool, now| match choose(pool, &Wanted::default(), now).choice {
-        Choice::Use { account, .. } => Some(account),
-        Choice::Wait { account, .. } => Some(account),
-        Choice::Refuse { .. } => pool.current(),
-    })
+    shared
+        .desk
+        .read(|pool, now| match choose(pool, &Wanted::default(), now).choice {
+            Choice::Use { account, .. } => Some(account),
+            Choice::Wait { account, .. } => Some(account),
+            Choice::Refuse { .. } => pool.current(),
+        })
 }
 
 fn identity(headers: &HeaderMap) -> CliIdentity {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let claims = bearer.and_then(|value| value.strip_prefix("Bearer ")).and_then(jwt::claims).unwrap_or_default();
-    let account = headers.get(ACCOUNT_ID).and_then(|value| value.to_str().ok()).map(Into::into);
-    CliIdentity { user_id: claims.user_id, account_id: account.or(claims.account_id), email: claims.email }
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let claims = bearer
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .and_then(jwt::claims)
+        .unwrap_or_default();
+    let account = headers
+        .get(ACCOUNT_ID)
+        .and_then(|value| value.to_str().ok())
+        .map(Into::into);
+    CliIdentity {
+        user_id: claims.user_id,
+        account_id: account.or(claims.account_id),
+        email: claims.email,
+    }
 }
 
 fn unreachable() -> Response<Body> {

@@ -71,8 +71,14 @@ impl Watch {
         let mut found = Vec::new();
         let now = self.shared.desk.now();
         self.scanner.finish(now, &mut |event| found.push(event));
-        let failure = found.into_iter().find_map(|event| self.meet(event.what, 0, entry));
-        let broken = Failure { outcome: Outcome::Broken, at: 0, after_output: self.output };
+        let failure = found
+            .into_iter()
+            .find_map(|event| self.meet(event.what, 0, entry));
+        let broken = Failure {
+            outcome: Outcome::Broken,
+            at: 0,
+            after_output: self.output,
+        };
         failure.or_else(|| (!self.scanner.clean_end()).then_some(broken))
     }
 
@@ -86,7 +92,13 @@ impl Watch {
             entry.first_output();
         }
         match what {
-            What::Failed(outcome) => return Some(Failure { outcome, at, after_output: self.output }),
+            What::Failed(outcome) => {
+                return Some(Failure {
+                    outcome,
+                    at,
+                    after_output: self.output,
+                });
+            }
             What::RateLimits(reading) => self.shared.desk.learn(self.pick, &reading),
             What::Compaction => {
                 if let Some(thread) = self.thread {
@@ -104,9 +116,19 @@ impl Watch {
 
     /// A failure after output: the account's part is told; true if the stream must be cut so that the client asks again.
     fn judge_delivered(&self, outcome: &Outcome, entry: &mut Entry) -> bool {
-        let ruling = Trial::new(None).judge(self.pick, outcome, SendState::Delivered, true, self.shared.desk.now());
+        let ruling = Trial::new(None).judge(
+            self.pick,
+            outcome,
+            SendState::Delivered,
+            true,
+            self.shared.desk.now(),
+        );
         self.shared.desk.report(ruling.report.as_slice());
-        entry.outcome(if ruling.step == Step::Resend { "cut_after_output" } else { "failed_after_output" });
+        entry.outcome(if ruling.step == Step::Resend {
+            "cut_after_output"
+        } else {
+            "failed_after_output"
+        });
         ruling.step == Step::Resend
     }
 }
@@ -127,7 +149,14 @@ pub(super) struct Relay {
 impl Relay {
     /// Passes on as it is.
     pub(super) fn raw(held: Vec<Bytes>, upstream: Option<Incoming>, entry: Entry, running: Running) -> Self {
-        Self { held: held.into(), upstream, watch: None, entry, cut: false, _running: running }
+        Self {
+            held: held.into(),
+            upstream,
+            watch: None,
+            entry,
+            cut: false,
+            _running: running,
+        }
     }
 
     /// Delivers what was held, and goes on watching. `failure`: of the last chunk held, after output.
@@ -162,7 +191,9 @@ impl Relay {
 
     /// What of `chunk` still goes out.
     fn failed(&mut self, chunk: Bytes, failure: &Failure) -> Bytes {
-        let Some(watch) = self.watch.take() else { return chunk };
+        let Some(watch) = self.watch.take() else {
+            return chunk;
+        };
         if watch.judge_delivered(&failure.outcome, &mut self.entry) {
             self.cut = true;
             self.upstream = None;
@@ -172,17 +203,25 @@ impl Relay {
     }
 
     fn next(&mut self, chunk: Bytes) -> Bytes {
-        match self.watch.as_mut().and_then(|watch| watch.take(&chunk, &mut self.entry)) {
+        match self
+            .watch
+            .as_mut()
+            .and_then(|watch| watch.take(&chunk, &mut self.entry))
+        {
             Some(failure) => self.failed(chunk, &failure),
             None => chunk,
         }
     }
 
-    fn ended(&mut self, broken: Option<hyper::Error>) {
+    fn ended(&mut self, broken: bool) {
         self.upstream = None;
-        if let Some(failure) = self.watch.as_mut().and_then(|watch| watch.finish(&mut self.entry)) {
+        if let Some(failure) = self
+            .watch
+            .as_mut()
+            .and_then(|watch| watch.finish(&mut self.entry))
+        {
             self.failed(Bytes::new(), &failure);
-        } else if broken.is_some() && self.watch.is_none() {
+        } else if broken && self.watch.is_none() {
             self.cut = true;
         }
     }
@@ -204,7 +243,9 @@ impl HttpBody for Relay {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             let Some(upstream) = self.upstream.as_mut() else {
-                return Poll::Ready(std::mem::take(&mut self.cut).then(|| Err("the answer was cut short".into())));
+                return Poll::Ready(
+                    std::mem::take(&mut self.cut).then(|| Err("the answer was cut short".into())),
+                );
             };
             match std::task::ready!(Pin::new(upstream).poll_frame(context)) {
                 Some(Ok(frame)) => {
@@ -214,8 +255,8 @@ impl HttpBody for Relay {
                         self.held.push_back(data);
                     }
                 }
-                Some(Err(error)) => self.ended(Some(error)),
-                None => self.ended(None),
+                Some(Err(_)) => self.ended(true),
+                None => self.ended(false),
             }
         }
     }

@@ -38,7 +38,19 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, rout
     let who = who(&parts, &body);
     let entry = shared.ledger.open(Transport::Http, &who, shared.desk.now());
     let trial = Trial::new(who.model.as_deref());
-    Exchange { shared, parts, rest: route.rest, body, who, trial, entry, running, last: None }.run().await
+    Exchange {
+        shared,
+        parts,
+        rest: route.rest,
+        body,
+        who,
+        trial,
+        entry,
+        running,
+        last: None,
+    }
+    .run()
+    .await
 }
 
 /// The headers tell; the body is read only where they don't.
@@ -76,7 +88,11 @@ pub(super) struct Answer {
 
 enum Attempt {
     Delivered(Answer, Delivery),
-    Failed { outcome: Outcome, sent: SendState, answer: Option<Answer> },
+    Failed {
+        outcome: Outcome,
+        sent: SendState,
+        answer: Option<Answer>,
+    },
 }
 
 enum Delivery {
@@ -97,7 +113,11 @@ impl Exchange {
             self.entry.served_by(chosen.pick.account);
             let (outcome, sent, answer) = match self.attempt(&chosen).await {
                 Attempt::Delivered(answer, delivery) => return self.deliver(&chosen, answer, delivery),
-                Attempt::Failed { outcome, sent, answer } => (outcome, sent, answer),
+                Attempt::Failed {
+                    outcome,
+                    sent,
+                    answer,
+                } => (outcome, sent, answer),
             };
             self.last = answer;
             let replayable = self.body.replayable();
@@ -111,7 +131,11 @@ impl Exchange {
     }
 
     async fn attempt(&mut self, chosen: &Chosen) -> Attempt {
-        let failed = |outcome, sent, answer| Attempt::Failed { outcome, sent, answer };
+        let failed = |outcome, sent, answer| Attempt::Failed {
+            outcome,
+            sent,
+            answer,
+        };
         if headers::foreign_turn_state(&self.shared, &self.parts.headers, chosen) {
             // Metadata in the body may repeat it.
             self.rewrite(client::strip_turn_state);
@@ -129,7 +153,11 @@ impl Exchange {
                 return failed(Outcome::ServerTrouble(Trouble::Connect), SendState::Unsent, None);
             }
             Err(NetError::ConnectTimeout) => {
-                return failed(Outcome::ServerTrouble(Trouble::ConnectTimeout), SendState::Unsent, None);
+                return failed(
+                    Outcome::ServerTrouble(Trouble::ConnectTimeout),
+                    SendState::Unsent,
+                    None,
+                );
             }
             Err(_) => return failed(Outcome::Broken, SendState::Sent, None),
         };
@@ -144,7 +172,11 @@ impl Exchange {
             return failed(outcome, SendState::Sent, Some(Answer { parts, held, rest }));
         }
         if !is_event_stream(&parts) {
-            let answer = Answer { parts, held: Vec::new(), rest: Some(body) };
+            let answer = Answer {
+                parts,
+                held: Vec::new(),
+                rest: Some(body),
+            };
             return Attempt::Delivered(answer, Delivery::Raw);
         }
         self.hold(chosen, parts, body).await
@@ -165,19 +197,40 @@ impl Exchange {
                     failure
                 }
                 Some(Err(_)) | None => {
-                    let outcome =
-                        watch.finish(&mut self.entry).map_or(Outcome::Broken, |failure| failure.outcome);
-                    let answer = Some(Answer { parts, held, rest: None });
-                    return Attempt::Failed { outcome, sent: SendState::Sent, answer };
+                    let outcome = watch
+                        .finish(&mut self.entry)
+                        .map_or(Outcome::Broken, |failure| failure.outcome);
+                    let answer = Some(Answer {
+                        parts,
+                        held,
+                        rest: None,
+                    });
+                    return Attempt::Failed {
+                        outcome,
+                        sent: SendState::Sent,
+                        answer,
+                    };
                 }
             };
             match failure {
                 Some(failure) if !failure.after_output => {
-                    let answer = Some(Answer { parts, held, rest: Some(body) });
-                    return Attempt::Failed { outcome: failure.outcome, sent: SendState::Sent, answer };
+                    let answer = Some(Answer {
+                        parts,
+                        held,
+                        rest: Some(body),
+                    });
+                    return Attempt::Failed {
+                        outcome: failure.outcome,
+                        sent: SendState::Sent,
+                        answer,
+                    };
                 }
                 failure if watch.output || size > HELD => {
-                    let answer = Answer { parts, held, rest: Some(body) };
+                    let answer = Answer {
+                        parts,
+                        held,
+                        rest: Some(body),
+                    };
                     return Attempt::Delivered(answer, Delivery::Watched(Box::new(watch), failure));
                 }
                 _ => {}
@@ -186,7 +239,11 @@ impl Exchange {
     }
 
     fn deliver(mut self, chosen: &Chosen, answer: Answer, delivery: Delivery) -> Response<Body> {
-        let Answer { mut parts, held, rest } = answer;
+        let Answer {
+            mut parts,
+            held,
+            rest,
+        } = answer;
         self.shared.desk.report(&self.trial.succeeded(chosen.pick));
         headers::to_client(&self.shared, &mut parts, Some(chosen.pick.account));
         let relay = match (delivery, rest) {
@@ -205,15 +262,22 @@ impl Exchange {
     fn strip(&mut self) -> bool {
         let stripped = self.rewrite(client::strip_ciphertext);
         if !stripped {
-            tracing::warn!("an account can't read this thread's encrypted history, and it can't be taken out");
+            tracing::warn!(
+                "an account can't read this thread's encrypted history, and it can't be taken out"
+            );
         }
         stripped
     }
 
     /// From then on the body is sent as rewritten, not compressed; false if `rewrite` found nothing to do.
     fn rewrite(&mut self, rewrite: fn(&[u8]) -> Option<Vec<u8>>) -> bool {
-        let json = self.body.whole().and_then(|body| decoded(&self.parts.headers, body));
-        let Some(rewritten) = json.and_then(|json| rewrite(&json)) else { return false };
+        let json = self
+            .body
+            .whole()
+            .and_then(|body| decoded(&self.parts.headers, body));
+        let Some(rewritten) = json.and_then(|json| rewrite(&json)) else {
+            return false;
+        };
         self.parts.headers.remove(header::CONTENT_ENCODING);
         self.body = Kept::Whole(rewritten.into());
         true
@@ -221,10 +285,16 @@ impl Exchange {
 
     fn pass_on(mut self) -> Response<Body> {
         self.shared.desk.report(&self.trial.given_up());
-        let Some(Answer { mut parts, held, rest }) = self.last.take() else {
+        let Some(Answer {
+            mut parts,
+            held,
+            rest,
+        }) = self.last.take()
+        else {
             return self.unreachable("no answer from the upstream");
         };
-        self.entry.outcome(&format!("passed_on_{}", parts.status.as_u16()));
+        self.entry
+            .outcome(&format!("passed_on_{}", parts.status.as_u16()));
         headers::to_client(&self.shared, &mut parts, None);
         Response::from_parts(parts, Relay::raw(held, rest, self.entry, self.running).boxed())
     }
@@ -233,7 +303,9 @@ impl Exchange {
         if *reason == RefuseReason::AllTried {
             return self.pass_on();
         }
-        let message = self.shared.words(|words| baton_core::explain::refused(reason, words));
+        let message = self
+            .shared
+            .words(|words| baton_core::explain::refused(reason, words));
         self.entry.outcome("refused");
         match reason {
             RefuseReason::NobodyUsable { earliest } => {
@@ -246,8 +318,13 @@ impl Exchange {
 
     fn come_back(mut self, secs: u64, message: &str) -> Response<Body> {
         self.entry.outcome("asked_to_wait");
-        let mut response = own(StatusCode::SERVICE_UNAVAILABLE, answers::service_unavailable(message));
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        let mut response = own(
+            StatusCode::SERVICE_UNAVAILABLE,
+            answers::service_unavailable(message),
+        );
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(secs));
         response
     }
 
@@ -259,7 +336,11 @@ impl Exchange {
 }
 
 fn is_event_stream(parts: &response::Parts) -> bool {
-    let content_type = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let content_type = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
     // An encoded stream can't be read here; Codex asks for none.
     content_type.starts_with(b"text/event-stream") && !parts.headers.contains_key(header::CONTENT_ENCODING)
 }
@@ -285,6 +366,8 @@ pub(super) async fn read_error(mut body: Incoming) -> (Vec<Bytes>, Option<Incomi
 pub(super) fn own(status: StatusCode, json: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(full(json));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -50,7 +50,11 @@ impl Routings {
                 }
             }
         };
-        if routing.origin.as_deref().is_some_and(|origin| !supported(shared, origin)) {
+        if routing
+            .origin
+            .as_deref()
+            .is_some_and(|origin| !supported(shared, origin))
+        {
             return Err(GrantError::NeedsAttention(Refusal::UnsupportedBackend));
         }
         Ok(routing.override_)
@@ -58,17 +62,28 @@ impl Routings {
 
     fn known(&self, account: AccountId, now: Timestamp) -> Option<Routing> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&account).filter(|(_, until)| *until > now).map(|(routing, _)| routing.clone())
+        known
+            .get(&account)
+            .filter(|(_, until)| *until > now)
+            .map(|(routing, _)| routing.clone())
     }
 
     async fn ask(&self, shared: &Arc<Shared>, account: AccountId, access: &Access) -> Routing {
-        let url = format!("{}/wham/accounts/check", shared.upstream.as_str().trim_end_matches('/'));
+        let url = format!(
+            "{}/wham/accounts/check",
+            shared.upstream.as_str().trim_end_matches('/')
+        );
         let request = Request::get(url)
-            .header(header::AUTHORIZATION, format!("Bearer {}", access.token.expose_secret()))
+            .header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", access.token.expose_secret()),
+            )
             .header(ACCOUNT_ID, &*access.account_header)
             .body(empty());
         let answer = match request {
-            Ok(request) => tokio::time::timeout(PATIENCE, shared.net.call(request)).await.ok(),
+            Ok(request) => tokio::time::timeout(PATIENCE, shared.net.call(request))
+                .await
+                .ok(),
             Err(_) => None,
         };
         let routing = match answer {
@@ -80,7 +95,10 @@ impl Routings {
         let good_for = if routing.is_some() { GOOD_FOR } else { ASK_AGAIN };
         let routing = routing.unwrap_or_default();
         let until = shared.desk.now() + good_for;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(account, (routing.clone(), until));
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(account, (routing.clone(), until));
         routing
     }
 }

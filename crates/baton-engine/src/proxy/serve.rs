@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use baton_core::{
     Choice, Effect, Outcome, RefuseReason, Report, Request, SendState, Step, Trial, Trouble, Turn,
-    trial::Pick,
+    policy::LONGEST_WAIT, trial::Pick,
 };
 use baton_wire::{Facts, request::Skim};
 
@@ -13,6 +13,8 @@ use crate::grants::{Access, GrantError};
 
 /// Real time that a request is held here; longer waits are the client's, which knows how to (PROTOCOL §4).
 const HELD_HERE: Duration = Duration::from_secs(5);
+/// An account is back just after its reset, not at it.
+const FIRST_MOMENT: Duration = Duration::from_millis(5);
 /// A locked keychain heals when a person unlocks it: Codex is asked to come back after this.
 const KEYCHAIN_AGAIN: u64 = 10;
 
@@ -33,7 +35,12 @@ impl Who {
             None if skim.is_some_and(|skim| skim.input_ends_in_tool_output) => Turn::Continues,
             None => Turn::New,
         };
-        Self { session: facts.session, thread: facts.thread, turn, model: facts.model.clone() }
+        Self {
+            session: facts.session,
+            thread: facts.thread,
+            turn,
+            model: facts.model.clone(),
+        }
     }
 
     fn request<'a>(&'a self, trial: &'a Trial) -> Request<'a> {
@@ -59,7 +66,10 @@ pub(super) struct Chosen {
 pub(super) enum Next {
     Serve(Chosen),
     /// The client is asked to come back after `secs` of real time.
-    Wait { secs: u64, message: String },
+    Wait {
+        secs: u64,
+        message: String,
+    },
     Refuse(RefuseReason),
     /// Sign-in can't be reached for anyone's token.
     Unreachable(String),
@@ -72,19 +82,28 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
         changes.mark_unchanged();
         let decision = shared.desk.route(&who.request(trial));
         let pick = match decision.choice {
-            Choice::Use { account, generation, .. } => Pick { account, generation },
+            Choice::Use {
+                account, generation, ..
+            } => Pick { account, generation },
             Choice::Wait { until, account } => {
                 let clock = shared.desk.clock();
                 let real = clock.real(until.since(clock.now()));
                 if real > HELD_HERE {
                     let message = shared.words(|words| {
-                        format!("Baton waits for {} until {}.", words.label(account), words.time(until))
+                        format!(
+                            "Baton waits for {} until {}.",
+                            words.label(account),
+                            words.time(until)
+                        )
                     });
-                    return Next::Wait { secs: real.as_secs() + 1, message };
+                    return Next::Wait {
+                        secs: real.min(LONGEST_WAIT).as_secs() + 1,
+                        message,
+                    };
                 }
                 // Whatever changes meanwhile (a switch, an early reset) may end the wait.
                 tokio::select! {
-                    () = tokio::time::sleep(real + Duration::from_millis(5)) => {}
+                    () = tokio::time::sleep(real + FIRST_MOMENT) => {}
                     _ = changes.changed() => {}
                 }
                 continue;
@@ -95,11 +114,18 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
             Ok(chosen) => return Next::Serve(chosen),
             Err(GrantError::NeedsAttention(reason)) => {
                 let effect = Effect::NeedsAttention { reason };
-                shared.desk.report(&[Report { account: pick.account, generation: pick.generation, effect }]);
+                shared.desk.report(&[Report {
+                    account: pick.account,
+                    generation: pick.generation,
+                    effect,
+                }]);
             }
             Err(GrantError::Keychain(error)) => {
                 let message = format!("Baton: {error}");
-                return Next::Wait { secs: KEYCHAIN_AGAIN, message };
+                return Next::Wait {
+                    secs: KEYCHAIN_AGAIN,
+                    message,
+                };
             }
             Err(GrantError::Transient(why)) => {
                 let outcome = Outcome::ServerTrouble(Trouble::Connect);
@@ -118,7 +144,11 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
 async fn credentials(shared: &Arc<Shared>, pick: Pick) -> Result<Chosen, GrantError> {
     let access = shared.grants.access(pick.account).await?;
     let routing_override = shared.routings.of(shared, pick.account, &access).await?;
-    Ok(Chosen { pick, access, routing_override })
+    Ok(Chosen {
+        pick,
+        access,
+        routing_override,
+    })
 }
 
 /// One refresh for all who wait.
@@ -127,7 +157,11 @@ pub(super) async fn refresh(shared: &Arc<Shared>, chosen: &Chosen) -> Result<(),
     let refreshed = shared.grants.refresh(pick.account, chosen.access.version).await;
     if let Err(GrantError::NeedsAttention(reason)) = &refreshed {
         let effect = Effect::NeedsAttention { reason: *reason };
-        shared.desk.report(&[Report { account: pick.account, generation: pick.generation, effect }]);
+        shared.desk.report(&[Report {
+            account: pick.account,
+            generation: pick.generation,
+            effect,
+        }]);
     }
     refreshed.map(|_| ())
 }

@@ -7,7 +7,12 @@ use crate::stage::{Stage, account, scenario};
 
 fn state(stage: &Stage, label: &str) -> Eligibility {
     let snapshot = stage.baton.snapshot();
-    snapshot.accounts.iter().find(|account| account.label == label).expect("an account").state
+    snapshot
+        .accounts
+        .iter()
+        .find(|account| account.label == label)
+        .expect("an account")
+        .state
 }
 
 #[tokio::test]
@@ -16,14 +21,23 @@ async fn a_throttle_is_served_elsewhere_and_the_active_account_stays() {
         let mut stage = Stage::two(100.0, 100.0).await;
         assert!(stage.client(mode).turn("first").await.completed);
         stage.sim.fault(
-            FaultRule::new(At::Head, Fault::Refuse(Failure::rate_limit_exceeded().retry_after(30)))
-                .account("a")
-                .first(1),
+            FaultRule::new(
+                At::Head,
+                Fault::Refuse(Failure::rate_limit_exceeded().retry_after(30)),
+            )
+            .account("a")
+            .first(1),
         );
         let report = stage.client(mode).turn("throttled").await;
-        assert!(report.completed && report.repeated.is_empty(), "{mode:?}: {report:?}");
+        assert!(
+            report.completed && report.repeated.is_empty(),
+            "{mode:?}: {report:?}"
+        );
         assert_eq!((stage.served("a"), stage.served("b")), (1, 1), "{mode:?}");
-        assert!(matches!(state(&stage, "a"), Eligibility::CoolingDown { .. }), "{mode:?}");
+        assert!(
+            matches!(state(&stage, "a"), Eligibility::CoolingDown { .. }),
+            "{mode:?}"
+        );
         assert_eq!(stage.baton.snapshot().active, Some(stage.id("a")), "{mode:?}");
         assert_eq!(stage.baton.snapshot().temporary_failovers, 1, "{mode:?}");
         assert_eq!(stage.switches().len(), 1, "{mode:?}: the first use only");
@@ -34,7 +48,11 @@ async fn a_throttle_is_served_elsewhere_and_the_active_account_stays() {
 async fn a_server_error_is_tried_again_on_the_same_account() {
     for mode in [Mode::WebSocket, Mode::Http] {
         let stage = Stage::two(100.0, 100.0).await;
-        stage.sim.fault(FaultRule::new(At::Head, Fault::Refuse(Failure::internal())).account("a").first(2));
+        stage.sim.fault(
+            FaultRule::new(At::Head, Fault::Refuse(Failure::internal()))
+                .account("a")
+                .first(2),
+        );
         let report = stage.client(mode).turn("hello").await;
         assert!(report.completed, "{mode:?}: {report:?}");
         assert_eq!((stage.served("a"), stage.served("b")), (1, 0), "{mode:?}");
@@ -45,7 +63,9 @@ async fn a_server_error_is_tried_again_on_the_same_account() {
 #[tokio::test]
 async fn lasting_server_errors_are_blamed_only_once_another_account_succeeds() {
     let stage = Stage::two(100.0, 100.0).await;
-    let fault = stage.sim.fault(FaultRule::new(At::Head, Fault::Refuse(Failure::unavailable())).account("a"));
+    let fault = stage
+        .sim
+        .fault(FaultRule::new(At::Head, Fault::Refuse(Failure::unavailable())).account("a"));
     let report = stage.client(Mode::Http).turn("hello").await;
     assert!(report.completed, "{report:?}");
     assert_eq!((stage.served("b"), fault.hits()), (1, 3));
@@ -66,7 +86,10 @@ async fn a_401_is_healed_by_one_refresh_for_all_who_wait() {
         assert!(report.completed, "{report:?}");
     }
     assert_eq!(stage.served("a"), 12);
-    let refreshes = stage.sim.log().count(|entry| entry.kind == baton_sim::Kind::Token);
+    let refreshes = stage
+        .sim
+        .log()
+        .count(|entry| entry.kind == baton_sim::Kind::Token);
     assert_eq!(refreshes, 1);
     stage.no_violations();
 }
@@ -84,7 +107,10 @@ async fn a_grant_refused_for_good_needs_a_person_and_the_next_account_serves() {
 #[tokio::test]
 async fn a_refusal_that_both_accounts_give_is_the_requests_and_blames_nobody() {
     let stage = Stage::two(100.0, 100.0).await;
-    stage.sim.fault(FaultRule::new(At::Head, Fault::Refuse(Failure::deactivated_workspace())));
+    stage.sim.fault(FaultRule::new(
+        At::Head,
+        Fault::Refuse(Failure::deactivated_workspace()),
+    ));
     let report = stage.client(Mode::Http).turn("hello").await;
     assert!(!report.completed);
     assert_eq!(state(&stage, "a"), Eligibility::Eligible);
@@ -94,10 +120,17 @@ async fn a_refusal_that_both_accounts_give_is_the_requests_and_blames_nobody() {
 #[tokio::test]
 async fn a_deactivated_workspace_is_told_and_left() {
     let stage = Stage::two(100.0, 100.0).await;
-    stage.sim.fault(FaultRule::new(At::Head, Fault::Refuse(Failure::deactivated_workspace())).account("a"));
+    stage
+        .sim
+        .fault(FaultRule::new(At::Head, Fault::Refuse(Failure::deactivated_workspace())).account("a"));
     let report = stage.client(Mode::Http).turn("hello").await;
     assert!(report.completed, "{report:?}");
-    assert_eq!(state(&stage, "a"), Eligibility::NeedsAttention { reason: Refusal::DeactivatedWorkspace });
+    assert_eq!(
+        state(&stage, "a"),
+        Eligibility::NeedsAttention {
+            reason: Refusal::DeactivatedWorkspace
+        }
+    );
 }
 
 #[tokio::test]
@@ -106,13 +139,26 @@ async fn a_stream_that_breaks_before_output_is_replayed_and_after_it_resent_by_t
         for at in [At::Created, At::Output(1)] {
             for fault in [Fault::Reset, Fault::Cut] {
                 let stage = Stage::two(100.0, 100.0).await;
-                stage.sim.fault(FaultRule::new(at, fault.clone()).account("a").first(1));
+                stage
+                    .sim
+                    .fault(FaultRule::new(at, fault.clone()).account("a").first(1));
                 let report = stage.client(mode).turn("hello [words: 30]").await;
-                assert!(report.completed && report.repeated.is_empty(), "{mode:?} {at:?} {fault:?}: {report:?}");
-                assert_eq!((stage.served("a"), stage.served("b")), (1, 0), "{mode:?} {at:?} {fault:?}");
+                assert!(
+                    report.completed && report.repeated.is_empty(),
+                    "{mode:?} {at:?} {fault:?}: {report:?}"
+                );
+                assert_eq!(
+                    (stage.served("a"), stage.served("b")),
+                    (1, 0),
+                    "{mode:?} {at:?} {fault:?}"
+                );
                 // A frame that refers to its connection's prewarm can only be asked for again by the client.
                 let asked_again = at == At::Output(1) || mode == Mode::WebSocket;
-                assert_eq!(report.requests > 1, asked_again, "{mode:?} {at:?} {fault:?}: {report:?}");
+                assert_eq!(
+                    report.requests > 1,
+                    asked_again,
+                    "{mode:?} {at:?} {fault:?}: {report:?}"
+                );
             }
         }
     }
@@ -121,7 +167,9 @@ async fn a_stream_that_breaks_before_output_is_replayed_and_after_it_resent_by_t
 #[tokio::test]
 async fn an_edges_page_is_passed_on_and_blames_nobody() {
     let stage = Stage::two(100.0, 100.0).await;
-    stage.sim.fault(FaultRule::new(At::Head, Fault::Refuse(Failure::html(403))).account("a"));
+    stage
+        .sim
+        .fault(FaultRule::new(At::Head, Fault::Refuse(Failure::html(403))).account("a"));
     let report = stage.client(Mode::Http).turn("hello").await;
     assert!(!report.completed);
     assert_eq!(stage.served("b"), 0);
@@ -130,7 +178,10 @@ async fn an_edges_page_is_passed_on_and_blames_nobody() {
 
 #[tokio::test]
 async fn a_model_that_the_plan_lacks_is_served_by_the_next_account() {
-    let accounts = scenario([account("a", 100.0).lacks_model("gpt-6.1-sol"), account("b", 100.0)]);
+    let accounts = scenario([
+        account("a", 100.0).lacks_model("gpt-6.1-sol"),
+        account("b", 100.0),
+    ]);
     let stage = Stage::with(accounts, &["a", "b"]).await;
     let report = stage.client(Mode::Http).turn("hello").await;
     assert!(report.completed, "{report:?}");

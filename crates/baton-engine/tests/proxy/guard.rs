@@ -23,5 +23,9 @@ async fn both_loopback_families_answer() {
     assert_eq!(get(&v4, &[]).await.0, 404);
     let seen = stage.sim.log().count(|_| true);
     assert_eq!(get(&v4.replace("127.0.0.1", "[::1]"), &[]).await.0, 404);
-    assert_eq!(stage.sim.log().count(|_| true), seen + 1, "it reached the upstream");
+    assert_eq!(
+        stage.sim.log().count(|_| true),
+        seen + 1,
+        "it reached the upstream"
+    );
 }

@@ -9,21 +9,30 @@ use serde_json::Value;
 
 use crate::stage::Stage;
 
-pub async fn get(url: &str, headers: &[(&str, &str)]) -> (u16, Bytes) {
+pub(crate) async fn get(url: &str, headers: &[(&str, &str)]) -> (u16, Bytes) {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let mut request = Request::get(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer = client.request(request.body(Full::default()).expect("a request")).await.expect("an answer");
+    let answer = client
+        .request(request.body(Full::default()).expect("a request"))
+        .await
+        .expect("an answer");
     let status = answer.status().as_u16();
-    (status, answer.into_body().collect().await.expect("a body").to_bytes())
+    (
+        status,
+        answer.into_body().collect().await.expect("a body").to_bytes(),
+    )
 }
 
 async fn json(stage: &Stage, path: &str) -> Value {
     let token = stage.sim.cli().access_token();
     let account = stage.sim.cli().account_id();
-    let headers = [("authorization", &*format!("Bearer {token}")), ("chatgpt-account-id", &*account)];
+    let headers = [
+        ("authorization", &*format!("Bearer {token}")),
+        ("chatgpt-account-id", &*account),
+    ];
     let (status, body) = get(&format!("{}{path}", stage.base_url()), &headers).await;
     assert_eq!(status, 200, "{path}");
     serde_json::from_slice(&body).expect("JSON")
@@ -37,7 +46,11 @@ async fn workspace_routing_is_answered_for_the_cli_with_an_https_origin() {
     assert_eq!(account["id"], *stage.sim.cli().account_id());
     assert_eq!(account["workspace_backend_origin"], "https://chatgpt.com");
     assert_eq!(account["account_routing_override"], "NO_CONSTRAINT");
-    assert_eq!(stage.sim.log().count(|_| true), 0, "answered without the upstream");
+    assert_eq!(
+        stage.sim.log().count(|_| true),
+        0,
+        "answered without the upstream"
+    );
 }
 
 /// The CLI's identity, with the quota of the account that would serve next.
@@ -61,11 +74,16 @@ async fn everything_else_passes_with_the_clis_own_credentials() {
     let stage = Stage::two(10.0, 10.0).await;
     let token = stage.sim.cli().access_token();
     let authorization = format!("Bearer {token}");
-    let (status, _) =
-        get(&format!("{}/ps/plugins/installed?limit=200", stage.base_url()), &[("authorization", &authorization)])
-            .await;
+    let (status, _) = get(
+        &format!("{}/ps/plugins/installed?limit=200", stage.base_url()),
+        &[("authorization", &authorization)],
+    )
+    .await;
     assert_eq!(status, 404, "the upstream's own answer");
-    let seen = stage.sim.log().find(|entry| entry.path.starts_with("/backend-api/ps/plugins"));
+    let seen = stage
+        .sim
+        .log()
+        .find(|entry| entry.path.starts_with("/backend-api/ps/plugins"));
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].account.as_deref(), Some(&*stage.sim.cli().account_id()));
 }

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use baton_core::{AccountId, Cause, Event, EventKind, Timestamp};
-use baton_engine::{Clock, Engine, Options, control::protocol::Command, vault::{MemoryVault, Vault}};
+use baton_engine::{
+    Clock, Engine, Options,
+    control::protocol::Command,
+    vault::{MemoryVault, Vault},
+};
 use baton_sim::{AccountScript, Client, Login, Mode, Scenario, Sim, WindowScript};
 use tokio::sync::broadcast;
 
@@ -21,15 +25,15 @@ impl Clock for SimClock {
     }
 }
 
-pub struct Stage {
-    pub sim: Sim,
-    pub baton: Engine,
-    pub events: broadcast::Receiver<Event>,
+pub(crate) struct Stage {
+    pub(crate) sim: Sim,
+    pub(crate) baton: Engine,
+    pub(crate) events: broadcast::Receiver<Event>,
     _data: tempfile::TempDir,
 }
 
 /// Five hours and a week, with this many requests in the former.
-pub fn account(name: &str, requests: f64) -> AccountScript {
+pub(crate) fn account(name: &str, requests: f64) -> AccountScript {
     AccountScript::new(name)
         .user(format!("user-{name}"))
         .email(format!("{name}@example.invalid"))
@@ -38,62 +42,91 @@ pub fn account(name: &str, requests: f64) -> AccountScript {
         .cost(1.0)
 }
 
-pub fn scenario(accounts: impl IntoIterator<Item = AccountScript>) -> Scenario {
-    accounts.into_iter().fold(Scenario::new().seed(1), Scenario::account)
+pub(crate) fn scenario(accounts: impl IntoIterator<Item = AccountScript>) -> Scenario {
+    accounts
+        .into_iter()
+        .fold(Scenario::new().seed(1), Scenario::account)
 }
 
 impl Stage {
-    pub async fn with(scenario: Scenario, accounts: &[&str]) -> Self {
+    pub(crate) async fn with(scenario: Scenario, accounts: &[&str]) -> Self {
         let sim = Sim::start(scenario).await;
         let data = tempfile::tempdir().expect("a folder");
         let baton = Engine::start(options(&sim, &data)).await.expect("Baton starts");
         let events = baton.events();
         for name in accounts {
             // A grant of its own, as after a sign-in.
-            baton.add_auth_json(sim.account(name).auth_json().as_bytes(), name).await.expect("an account");
+            baton
+                .add_auth_json(sim.account(name).auth_json().as_bytes(), name)
+                .await
+                .expect("an account");
         }
-        Self { sim, baton, events, _data: data }
+        Self {
+            sim,
+            baton,
+            events,
+            _data: data,
+        }
     }
 
     /// Two accounts, `a` first, with this many requests each.
-    pub async fn two(a: f64, b: f64) -> Self {
+    pub(crate) async fn two(a: f64, b: f64) -> Self {
         Self::with(scenario([account("a", a), account("b", b)]), &["a", "b"]).await
     }
 
     /// The folder is used again, as after an update.
-    pub async fn restart(self) -> Self {
-        let Self { sim, baton, events: _, _data: data } = self;
+    pub(crate) async fn restart(self) -> Self {
+        let Self {
+            sim,
+            baton,
+            events: _,
+            _data: data,
+        } = self;
         baton.shutdown().await;
-        let baton = Engine::start(options(&sim, &data)).await.expect("Baton starts again");
+        let baton = Engine::start(options(&sim, &data))
+            .await
+            .expect("Baton starts again");
         let events = baton.events();
-        Self { sim, baton, events, _data: data }
+        Self {
+            sim,
+            baton,
+            events,
+            _data: data,
+        }
     }
 
-    pub fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         let urls = self.baton.base_urls().expect("it serves");
         urls.openai_base_url.trim_end_matches("/codex").to_owned()
     }
 
-    pub fn client(&self, mode: Mode) -> Client {
+    pub(crate) fn client(&self, mode: Mode) -> Client {
         let login = Login::from_auth_json(&self.sim.cli().auth_json()).expect("a login");
-        Client::new(self.base_url(), login).mode(mode).clock(self.sim.clock())
+        Client::new(self.base_url(), login)
+            .mode(mode)
+            .clock(self.sim.clock())
     }
 
-    pub async fn run(&self, command: Command) {
+    pub(crate) async fn run(&self, command: Command) {
         self.baton.execute(command).await.expect("the command works");
     }
 
-    pub fn served(&self, account: &str) -> usize {
+    pub(crate) fn served(&self, account: &str) -> usize {
         self.sim.log().served_by(account).len()
     }
 
-    pub fn id(&self, label: &str) -> AccountId {
+    pub(crate) fn id(&self, label: &str) -> AccountId {
         let snapshot = self.baton.snapshot();
-        snapshot.accounts.iter().find(|account| account.label == label).expect("an account").id
+        snapshot
+            .accounts
+            .iter()
+            .find(|account| account.label == label)
+            .expect("an account")
+            .id
     }
 
     /// Changes of the active account since the last call.
-    pub fn switches(&mut self) -> Vec<(Option<AccountId>, AccountId, Cause)> {
+    pub(crate) fn switches(&mut self) -> Vec<(Option<AccountId>, AccountId, Cause)> {
         let mut switches = Vec::new();
         while let Ok(event) = self.events.try_recv() {
             if let EventKind::Switched(switch) = event.kind {
@@ -103,7 +136,7 @@ impl Stage {
         switches
     }
 
-    pub fn no_violations(&self) {
+    pub(crate) fn no_violations(&self) {
         let violations = self.sim.log().violations();
         assert!(violations.is_empty(), "{violations:?}");
     }

@@ -15,19 +15,34 @@ async fn drain_first_hands_over_once_and_the_client_notices_nothing() {
         for turn in 0..6 {
             let report = client.turn(&format!("turn {turn}")).await;
             assert!(report.completed, "{mode:?}: {report:?}");
-            assert!(report.repeated.is_empty() && report.reconnects <= 1, "{mode:?}: {report:?}");
-            assert_eq!(stage.served("b") == 0, turn < 3, "{mode:?}: B serves from the fourth turn on");
+            assert!(
+                report.repeated.is_empty() && report.reconnects <= 1,
+                "{mode:?}: {report:?}"
+            );
+            assert_eq!(
+                stage.served("b") == 0,
+                turn < 3,
+                "{mode:?}: B serves from the fourth turn on"
+            );
         }
         assert_eq!((stage.served("a"), stage.served("b")), (3, 3));
         let (a, b) = (stage.id("a"), stage.id("b"));
-        assert_eq!(stage.switches(), [(None, a, Cause::FirstUse), (Some(a), b, Cause::LimitReached)]);
+        assert_eq!(
+            stage.switches(),
+            [(None, a, Cause::FirstUse), (Some(a), b, Cause::LimitReached)]
+        );
         stage.no_violations();
     }
 }
 
 #[tokio::test]
 async fn a_limit_in_any_form_is_handed_over() {
-    let forms = [LimitForm::Head, LimitForm::Upgrade, LimitForm::Failed, LimitForm::ErrorEvent];
+    let forms = [
+        LimitForm::Head,
+        LimitForm::Upgrade,
+        LimitForm::Failed,
+        LimitForm::ErrorEvent,
+    ];
     for form in forms {
         for mode in [Mode::WebSocket, Mode::Http] {
             let accounts = scenario([account("a", 2.0), account("b", 100.0)]);
@@ -35,9 +50,16 @@ async fn a_limit_in_any_form_is_handed_over() {
             for turn in 0..4 {
                 // Each in a thread of its own: every one begins with an upgrade.
                 let report = stage.client(mode).turn(&format!("turn {turn}")).await;
-                assert!(report.completed && report.repeated.is_empty(), "{form:?} {mode:?}: {report:?}");
+                assert!(
+                    report.completed && report.repeated.is_empty(),
+                    "{form:?} {mode:?}: {report:?}"
+                );
             }
-            assert_eq!((stage.served("a"), stage.served("b")), (2, 2), "{form:?} {mode:?}");
+            assert_eq!(
+                (stage.served("a"), stage.served("b")),
+                (2, 2),
+                "{form:?} {mode:?}"
+            );
             stage.no_violations();
         }
     }
@@ -50,7 +72,10 @@ async fn a_limit_after_a_tool_call_neither_loses_nor_repeats_it() {
         let stage = Stage::two(2.0, 100.0).await;
         let mut client = stage.client(mode);
         let report = client.turn("look around [tools: 3 echo hi]").await;
-        assert!(report.completed && report.repeated.is_empty(), "{mode:?}: {report:?}");
+        assert!(
+            report.completed && report.repeated.is_empty(),
+            "{mode:?}: {report:?}"
+        );
         assert_eq!(report.tool_calls(), 3, "{mode:?}");
         assert_eq!((stage.served("a"), stage.served("b")), (2, 2), "{mode:?}");
         stage.no_violations();
@@ -69,7 +94,10 @@ async fn a_limit_after_output_makes_the_client_ask_again() {
         let mut client = stage.client(mode);
         for turn in 0..2 {
             let report = client.turn(&format!("turn {turn} [words: 40]")).await;
-            assert!(report.completed && report.repeated.is_empty(), "{mode:?}: {report:?}");
+            assert!(
+                report.completed && report.repeated.is_empty(),
+                "{mode:?}: {report:?}"
+            );
         }
         assert_eq!((stage.served("a"), stage.served("b")), (1, 1), "{mode:?}");
     }
@@ -92,8 +120,14 @@ async fn forty_turns_at_the_moment_a_runs_out_make_one_switch() {
         assert!(report.completed && report.repeated.is_empty(), "{report:?}");
     }
     let (a, b) = (stage.id("a"), stage.id("b"));
-    assert_eq!(stage.switches(), [(None, a, Cause::FirstUse), (Some(a), b, Cause::LimitReached)]);
-    assert_eq!((stage.served("a"), stage.served("b"), stage.served("c")), (20, 20, 0));
+    assert_eq!(
+        stage.switches(),
+        [(None, a, Cause::FirstUse), (Some(a), b, Cause::LimitReached)]
+    );
+    assert_eq!(
+        (stage.served("a"), stage.served("b"), stage.served("c")),
+        (20, 20, 0)
+    );
 }
 
 #[tokio::test]
@@ -116,18 +150,30 @@ async fn switching_and_strategies_take_effect_from_the_next_turn_on() {
     let stage = Stage::two(100.0, 100.0).await;
     let mut client = stage.client(Mode::WebSocket);
     assert!(client.turn("on a").await.completed);
-    stage.run(Command::Switch { account: "B".to_owned() }).await;
+    stage
+        .run(Command::Switch {
+            account: "B".to_owned(),
+        })
+        .await;
     assert!(client.turn("on b").await.completed);
     assert_eq!((stage.served("a"), stage.served("b")), (1, 1));
 
-    stage.run(Command::Use { strategy: Strategy::RoundRobin }).await;
+    stage
+        .run(Command::Use {
+            strategy: Strategy::RoundRobin,
+        })
+        .await;
     for turn in 0..4 {
         let report = client.turn(&format!("either {turn}")).await;
         assert!(report.completed && report.repeated.is_empty(), "{report:?}");
     }
     assert_eq!((stage.served("a"), stage.served("b")), (3, 3));
 
-    stage.run(Command::Pin { account: "a".to_owned() }).await;
+    stage
+        .run(Command::Pin {
+            account: "a".to_owned(),
+        })
+        .await;
     for _ in 0..2 {
         assert!(client.turn("only a").await.completed);
     }
@@ -144,7 +190,10 @@ async fn ciphertext_of_another_account_is_stripped_on_refusal() {
         let mut client = stage.client(mode);
         for turn in 0..2 {
             let report = client.turn(&format!("turn {turn}")).await;
-            assert!(report.completed && report.repeated.is_empty(), "{mode:?}: {report:?}");
+            assert!(
+                report.completed && report.repeated.is_empty(),
+                "{mode:?}: {report:?}"
+            );
         }
         assert_eq!((stage.served("a"), stage.served("b")), (1, 1), "{mode:?}");
     }

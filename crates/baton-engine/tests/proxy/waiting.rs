@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use baton_engine::control::protocol::Command;
-use baton_sim::Mode;
+use baton_sim::{Entry, Mode};
 
 use crate::stage::{Stage, account, scenario};
 
@@ -19,13 +19,24 @@ async fn when_all_are_exhausted_the_client_is_told_the_earliest_reset_and_nobody
         let error = format!("{:?}", report.error.expect("a limit"));
         assert!(error.contains("usage_limit_reached"), "{mode:?}: {error}");
         // A's timer started first.
-        let reset = stage.sim.account("a").window(Duration::from_secs(5 * 3600)).map(|window| window.1);
-        assert!(error.contains(&reset.expect("it runs").to_string()), "{mode:?}: {error}");
+        let reset = stage
+            .sim
+            .account("a")
+            .window(Duration::from_secs(5 * 3600))
+            .map(|window| window.1);
+        assert!(
+            error.contains(&reset.expect("it runs").to_string()),
+            "{mode:?}: {error}"
+        );
 
-        let asked = stage.sim.log().count(|entry| entry.generates());
+        let asked = stage.sim.log().count(Entry::generates);
         let report = stage.client(mode).turn("still nobody").await;
         assert!(!report.completed);
-        assert_eq!(stage.sim.log().count(|entry| entry.generates()), asked, "{mode:?}: no upstream call");
+        assert_eq!(
+            stage.sim.log().count(Entry::generates),
+            asked,
+            "{mode:?}: no upstream call"
+        );
     }
 }
 
@@ -62,10 +73,17 @@ async fn a_pinned_account_that_is_spent_is_a_clear_error_and_no_failover() {
     let stage = Stage::two(1.0, 100.0).await;
     let mut client = stage.client(Mode::Http);
     assert!(client.turn("a").await.completed);
-    stage.run(Command::Pin { account: "a".to_owned() }).await;
+    stage
+        .run(Command::Pin {
+            account: "a".to_owned(),
+        })
+        .await;
     let report = client.turn("only a").await;
     let error = format!("{:?}", report.error.expect("an error"));
-    assert!(error.contains("Baton uses only a") && error.contains("baton unpin"), "{error}");
+    assert!(
+        error.contains("Baton uses only a") && error.contains("baton unpin"),
+        "{error}"
+    );
     assert_eq!(stage.served("b"), 0);
     stage.run(Command::Unpin).await;
     assert!(client.turn("anyone").await.completed);

@@ -66,7 +66,13 @@ impl Conversation {
         client: Socket,
         upstream: Option<Upstream>,
     ) -> Self {
-        Self { shared, handshake, client, upstream, request: None }
+        Self {
+            shared,
+            handshake,
+            client,
+            upstream,
+            request: None,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -77,13 +83,16 @@ impl Conversation {
                 // Idle: a client that comes back finds the next Baton.
                 () = draining.cancelled(), if self.request.is_none() => Err(Over),
                 message = self.client.next() => match message {
-                    Some(Ok(message)) => self.from_client(message).await,
+                    Some(Ok(message)) => self.client_said(message).await,
                     Some(Err(_)) | None => return,
                 },
-                message = hear(&mut self.upstream) => self.from_upstream(message).await,
+                message = hear(&mut self.upstream) => self.upstream_said(message).await,
             };
             if flow.is_err() {
-                let frame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
+                let frame = CloseFrame {
+                    code: CloseCode::Away,
+                    reason: Utf8Bytes::from_static(""),
+                };
                 let _ = self.client.close(Some(frame)).await;
                 return;
             }
@@ -92,7 +101,7 @@ impl Conversation {
 
     // === from the client ===
 
-    async fn from_client(&mut self, message: Message) -> Flow {
+    async fn client_said(&mut self, message: Message) -> Flow {
         match message {
             Message::Text(frame) => match Skim::read(frame.as_bytes()) {
                 Ok(skim) if skim.kind == Kind::Create && self.request.is_none() => {
@@ -117,7 +126,13 @@ impl Conversation {
 
     fn in_flight(&self, frame: &Utf8Bytes, skim: &Skim<'_>) -> InFlight {
         // The handshake names the session; its turn is that of the socket's first frame only.
-        let who = Who::new(&skim.facts.clone().or(self.handshake.facts.clone().of_connection()), Some(skim));
+        let who = Who::new(
+            &skim
+                .facts
+                .clone()
+                .or(self.handshake.facts.clone().of_connection()),
+            Some(skim),
+        );
         InFlight {
             frame: frame.clone(),
             tied: skim.has_previous_response_id,
@@ -126,7 +141,10 @@ impl Conversation {
             held_size: 0,
             output: false,
             last: None,
-            entry: self.shared.ledger.open(Transport::WebSocket, &who, self.shared.desk.now()),
+            entry: self
+                .shared
+                .ledger
+                .open(Transport::WebSocket, &who, self.shared.desk.now()),
             who,
             _running: Running::new(&self.shared),
         }
@@ -146,11 +164,15 @@ impl Conversation {
     /// Sends the request's frame to the account that is chosen for it, or says why not.
     async fn serve(&mut self, turn_state: Option<&str>) -> Flow {
         loop {
-            let Some(request) = &mut self.request else { return Ok(()) };
+            let Some(request) = &mut self.request else {
+                return Ok(());
+            };
             let chosen = match serve::next(&self.shared, &request.who, &mut request.trial).await {
                 Next::Serve(chosen) => chosen,
                 Next::Wait { secs, message, .. } => {
-                    return self.answer(answers::wait_frame(secs, &message), "asked_to_wait").await;
+                    return self
+                        .answer(answers::wait_frame(secs, &message), "asked_to_wait")
+                        .await;
                 }
                 Next::Refuse(RefuseReason::AllTried) => return self.pass_on().await,
                 Next::Refuse(reason) => {
@@ -173,15 +195,23 @@ impl Conversation {
                     Moved::No => return self.pass_on().await,
                 }
             }
-            let Some(request) = &mut self.request else { return Ok(()) };
-            let foreign =
-                turn_state.is_some_and(|state| {
-                    !self.shared.turn_states.belongs(state.as_bytes(), chosen.pick.account)
-                });
-            let stripped = foreign.then(|| strip_turn_state(request.frame.as_bytes())).flatten();
+            let Some(request) = &mut self.request else {
+                return Ok(());
+            };
+            let foreign = turn_state.is_some_and(|state| {
+                !self
+                    .shared
+                    .turn_states
+                    .belongs(state.as_bytes(), chosen.pick.account)
+            });
+            let stripped = foreign
+                .then(|| strip_turn_state(request.frame.as_bytes()))
+                .flatten();
             let frame = stripped.and_then(|bytes| Utf8Bytes::try_from(bytes).ok());
             let frame = frame.unwrap_or_else(|| request.frame.clone());
-            let Some(upstream) = &mut self.upstream else { continue };
+            let Some(upstream) = &mut self.upstream else {
+                continue;
+            };
             upstream.chosen.pick = chosen.pick;
             if upstream.socket.send(Message::Text(frame)).await.is_ok() {
                 return Ok(());
@@ -197,7 +227,9 @@ impl Conversation {
 
     /// The socket is open, the account's, and opened with its current token.
     fn same_connection(&self, chosen: &Chosen) -> bool {
-        self.upstream.as_ref().is_some_and(|upstream| upstream.chosen.pick.account == chosen.pick.account)
+        self.upstream
+            .as_ref()
+            .is_some_and(|upstream| upstream.chosen.pick.account == chosen.pick.account)
     }
 
     async fn move_to(&mut self, chosen: &Chosen) -> Moved {
@@ -215,14 +247,20 @@ impl Conversation {
     }
 
     async fn judge(&mut self, chosen: &Chosen, outcome: &Outcome) -> After {
-        let Some(request) = &mut self.request else { return After::PassOn };
-        let sent = if request.output { SendState::Delivered } else { SendState::Sent };
+        let Some(request) = &mut self.request else {
+            return After::PassOn;
+        };
+        let sent = if request.output {
+            SendState::Delivered
+        } else {
+            SendState::Sent
+        };
         serve::judge(&self.shared, &mut request.trial, chosen, outcome, sent, true).await
     }
 
     // === from the upstream ===
 
-    async fn from_upstream(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Flow {
+    async fn upstream_said(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Flow {
         match message {
             Some(Ok(Message::Text(frame))) => self.event(frame).await,
             Some(Ok(Message::Binary(bytes))) => self.say(Message::Binary(bytes)).await,
@@ -239,14 +277,21 @@ impl Conversation {
     }
 
     async fn event(&mut self, frame: Utf8Bytes) -> Flow {
-        let Some(chosen) = self.upstream.as_ref().map(|upstream| upstream.chosen.clone()) else { return Ok(()) };
+        let Some(chosen) = self.upstream.as_ref().map(|upstream| upstream.chosen.clone()) else {
+            return Ok(());
+        };
         let what = ws::server(frame.as_str(), self.shared.desk.now());
         match &what {
             What::RateLimits(reading) => self.shared.desk.learn(chosen.pick, reading),
-            What::TurnState(state) => self.shared.turn_states.remember(state.as_bytes(), chosen.pick.account),
+            What::TurnState(state) => self
+                .shared
+                .turn_states
+                .remember(state.as_bytes(), chosen.pick.account),
             _ => {}
         }
-        let Some(request) = &mut self.request else { return self.say(Message::Text(frame)).await };
+        let Some(request) = &mut self.request else {
+            return self.say(Message::Text(frame)).await;
+        };
         match what {
             What::Failed(outcome) => return self.failed(&chosen, &outcome, Some(frame)).await,
             What::Held(_) | What::RateLimits(_) | What::TurnState(_) if !request.output => {
@@ -276,7 +321,9 @@ impl Conversation {
 
     /// The first output: what was held goes out, and from now on nothing can be taken back.
     async fn release(&mut self, chosen: &Chosen) -> Flow {
-        let Some(request) = self.request.as_mut().filter(|request| !request.output) else { return Ok(()) };
+        let Some(request) = self.request.as_mut().filter(|request| !request.output) else {
+            return Ok(());
+        };
         request.output = true;
         request.entry.first_output();
         self.shared.desk.report(&request.trial.succeeded(chosen.pick));
@@ -292,7 +339,9 @@ impl Conversation {
             // This connection was opened with the refused token.
             self.upstream = None;
         }
-        let Some(request) = &mut self.request else { return Ok(()) };
+        let Some(request) = &mut self.request else {
+            return Ok(());
+        };
         if let Some(frame) = frame {
             request.last = Some(frame);
         }
@@ -324,7 +373,9 @@ impl Conversation {
 
     /// The upstream's own word stands.
     async fn pass_on(&mut self) -> Flow {
-        let Some(mut request) = self.request.take() else { return Ok(()) };
+        let Some(mut request) = self.request.take() else {
+            return Ok(());
+        };
         self.shared.desk.report(&request.trial.given_up());
         request.entry.outcome("passed_on");
         match request.last.take() {

@@ -41,15 +41,26 @@ pub(super) struct Handshake {
     facts: Facts,
 }
 
-pub(super) async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>, route: Route) -> Response<Body> {
+pub(super) async fn handle(
+    shared: Arc<Shared>,
+    mut request: Request<Incoming>,
+    route: Route,
+) -> Response<Body> {
     let Some(accept) = accept_key(request.headers()) else {
-        return guard::refuse(StatusCode::BAD_REQUEST, "This is no WebSocket handshake (version 13).");
+        return guard::refuse(
+            StatusCode::BAD_REQUEST,
+            "This is no WebSocket handshake (version 13).",
+        );
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let parts = request.into_parts().0;
     let facts = Facts::from_headers(&parts.headers);
     let who = Who::new(&facts, None);
-    let handshake = Handshake { parts, rest: route.rest, facts };
+    let handshake = Handshake {
+        parts,
+        rest: route.rest,
+        facts,
+    };
     let mut trial = Trial::new(who.model.as_deref());
     let opened = tokio::time::timeout(UPGRADE_WITHIN, open(&shared, &handshake, &who, &mut trial)).await;
     let (upstream, head) = match opened {
@@ -58,7 +69,10 @@ pub(super) async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>, 
             let (mut parts, entry) = (answer.parts, shared.ledger.none());
             headers::to_client(&shared, &mut parts, None);
             let running = super::Running::new(&shared);
-            return Response::from_parts(parts, Relay::raw(answer.held, answer.rest, entry, running).boxed());
+            return Response::from_parts(
+                parts,
+                Relay::raw(answer.held, answer.rest, entry, running).boxed(),
+            );
         }
         // Said at the first frame.
         Ok(Opened::PassOn(_) | Opened::Nobody) | Err(_) => (None, HeaderMap::new()),
@@ -68,7 +82,8 @@ pub(super) async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>, 
         match upgrade.await {
             Ok(upgraded) => {
                 let client =
-                    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config())).await;
+                    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config()))
+                        .await;
                 Box::pin(Conversation::new(shared, handshake, client, upstream).run()).await;
             }
             Err(error) => tracing::debug!(%error, "the client left during the upgrade"),
@@ -79,7 +94,11 @@ pub(super) async fn handle(shared: Arc<Shared>, mut request: Request<Incoming>, 
 
 /// The upstream's own head, with the handshake of this side.
 fn switching_protocols(mut head: HeaderMap, accept: &HeaderValue) -> Response<Body> {
-    for ours in [header::SEC_WEBSOCKET_ACCEPT, header::SEC_WEBSOCKET_EXTENSIONS, header::CONTENT_LENGTH] {
+    for ours in [
+        header::SEC_WEBSOCKET_ACCEPT,
+        header::SEC_WEBSOCKET_EXTENSIONS,
+        header::CONTENT_LENGTH,
+    ] {
         head.remove(ours);
     }
     head.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -93,7 +112,9 @@ fn switching_protocols(mut head: HeaderMap, accept: &HeaderValue) -> Response<Bo
 
 fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     let is = |name: HeaderName, wanted: &[u8]| {
-        headers.get(name).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(wanted))
+        headers
+            .get(name)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(wanted))
     };
     let upgrades = is(header::UPGRADE, b"websocket") && is(header::SEC_WEBSOCKET_VERSION, b"13");
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| upgrades)?;
@@ -104,7 +125,9 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
 pub(super) fn refusal(shared: &Shared, reason: &RefuseReason) -> String {
     let message = shared.words(|words| baton_core::explain::refused(reason, words));
     match reason {
-        RefuseReason::NobodyUsable { earliest } => baton_wire::answers::limit_frame(*earliest, None, &message),
+        RefuseReason::NobodyUsable { earliest } => {
+            baton_wire::answers::limit_frame(*earliest, None, &message)
+        }
         _ => baton_wire::answers::account_error_frame(&message),
     }
 }

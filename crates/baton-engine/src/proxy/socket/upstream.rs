@@ -50,7 +50,12 @@ pub(super) fn config() -> WebSocketConfig {
 }
 
 /// Chooses and connects until an upstream has answered 101.
-pub(super) async fn open(shared: &Arc<Shared>, handshake: &Handshake, who: &Who, trial: &mut Trial) -> Opened {
+pub(super) async fn open(
+    shared: &Arc<Shared>,
+    handshake: &Handshake,
+    who: &Who,
+    trial: &mut Trial,
+) -> Opened {
     let mut last = None;
     loop {
         let Next::Serve(chosen) = serve::next(shared, who, trial).await else {
@@ -81,22 +86,36 @@ pub(super) async fn connect(
     handshake: &Handshake,
     chosen: &Chosen,
 ) -> Result<(Upstream, HeaderMap), Failed> {
-    let failed = |outcome, sent| Failed { outcome, sent, answer: None };
+    let failed = |outcome, sent| Failed {
+        outcome,
+        sent,
+        answer: None,
+    };
     let Some(mut parts) = headers::to_upstream(shared, &handshake.parts, &handshake.rest) else {
         return Err(failed(Outcome::ClientError { status: 400 }, SendState::Unsent));
     };
     headers::attach(shared, &mut parts.headers, chosen);
-    parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    parts.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    parts
+        .headers
+        .insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    parts
+        .headers
+        .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     // Frames are read here: compression is declined, as any server may.
     parts.headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
     let mut answered = match shared.net.send(Request::from_parts(parts, empty())).await {
         Ok(answered) => answered,
         Err(NetError::Connect(_)) => {
-            return Err(failed(Outcome::ServerTrouble(Trouble::Connect), SendState::Unsent));
+            return Err(failed(
+                Outcome::ServerTrouble(Trouble::Connect),
+                SendState::Unsent,
+            ));
         }
         Err(NetError::ConnectTimeout) => {
-            return Err(failed(Outcome::ServerTrouble(Trouble::ConnectTimeout), SendState::Unsent));
+            return Err(failed(
+                Outcome::ServerTrouble(Trouble::ConnectTimeout),
+                SendState::Unsent,
+            ));
         }
         // Nothing but a handshake was sent.
         Err(_) => return Err(failed(Outcome::Broken, SendState::Unsent)),
@@ -113,7 +132,11 @@ pub(super) async fn connect(
             true => Outcome::Broken,
             false => error::http(parts.status.as_u16(), &parts.headers, &held.concat(), now),
         };
-        return Err(Failed { outcome, sent: SendState::Unsent, answer: Some(Answer { parts, held, rest }) });
+        return Err(Failed {
+            outcome,
+            sent: SendState::Unsent,
+            answer: Some(Answer { parts, held, rest }),
+        });
     }
     let upgraded = match hyper::upgrade::on(&mut answered).await {
         Ok(upgraded) => upgraded,
@@ -122,5 +145,11 @@ pub(super) async fn connect(
     let (mut parts, _) = answered.into_parts();
     headers::to_client(shared, &mut parts, Some(chosen.pick.account));
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, Some(config())).await;
-    Ok((Upstream { socket, chosen: chosen.clone() }, parts.headers))
+    Ok((
+        Upstream {
+            socket,
+            chosen: chosen.clone(),
+        },
+        parts.headers,
+    ))
 }
