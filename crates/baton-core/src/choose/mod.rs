@@ -162,15 +162,10 @@ impl<'a> Field<'a> {
                 _ => self.pick(index, Because::Pinned, PassedOver::OtherPinned),
             };
         }
-        if self.probe_due(index) {
-            return self.pick(index, Because::Probe, PassedOver::OtherPinned);
-        }
-        match self.worth_waiting_until(index) {
-            Some(until) if self.soon(until) => Choice::Wait { until, account },
-            _ => Choice::Refuse {
+        self.return_of(index, PassedOver::OtherPinned)
+            .unwrap_or(Choice::Refuse {
                 reason: RefuseReason::PinnedUnusable { account, state },
-            },
-        }
+            })
     }
 
     /// Running turns were served above where they could be; of the rest, only what needs no failover is, if it has to
@@ -188,18 +183,21 @@ impl<'a> Field<'a> {
         for candidate in self.candidates.iter_mut().filter(|known| known.tier.is_some()) {
             candidate.line.standing = Standing::PassedOver(PassedOver::Braked);
         }
-        let awaited = running
-            .or(settled)
-            .and_then(|index| Some((self.worth_waiting_until(index)?, index)));
-        match awaited {
-            Some((until, index)) if self.soon(until) => Choice::Wait {
-                until,
-                account: self.candidates[index].line.account,
-            },
-            _ => Choice::Refuse {
+        let own = running.or(settled);
+        own.and_then(|index| self.return_of(index, PassedOver::Braked))
+            .unwrap_or(Choice::Refuse {
                 reason: RefuseReason::Braked,
-            },
+            })
+    }
+
+    /// For a request that only this account may serve: a probe, or a wait.
+    fn return_of(&mut self, index: usize, others: PassedOver) -> Option<Choice> {
+        if self.probe_due(index) {
+            return Some(self.pick(index, Because::Probe, others));
         }
+        let until = self.worth_waiting_until(index)?;
+        let account = self.candidates[index].line.account;
+        self.soon(until).then_some(Choice::Wait { until, account })
     }
 
     /// Nobody is usable for this request: a probe, a wait, or a refusal.

@@ -132,3 +132,15 @@ fn under_the_brake_the_account_itself_is_waited_for_and_no_other_takes_over() {
     }
     assert_eq!(story.after(30).serves_turn(1, 1), A);
 }
+
+#[test]
+fn under_the_brake_the_account_itself_is_probed() {
+    let mut story = Story::draining(4);
+    story.is_refused(B).is_refused(C).hits_limit(A, None);
+    assert_eq!(story.ask().choice, BRAKED);
+    let probe = story.after(300).ask();
+    assert_eq!(
+        (probe.choice.account(), because(&probe)),
+        (Some(A), Because::Probe)
+    );
+}

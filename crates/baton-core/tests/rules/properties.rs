@@ -53,7 +53,7 @@ fn keeps_the_rules(before: &World, request: &Request<'_>, decision: &Decision) {
                 assert!(pool.pinned() == Some(account) && (able(account) || state(account).usable()));
             }
             Because::Probe => assert!(
-                (!anybody || pool.pinned() == Some(account))
+                (!anybody || pool.pinned() == Some(account) || pool.brake().engaged())
                     && matches!(state(account), Eligibility::Exhausted { until: None, .. })
             ),
             Because::TurnStays => {
