@@ -1,8 +1,10 @@
 //! Puts the parts together: one source of views, one tray, and what ends them.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use baton_engine::Options;
 use tauri::{AppHandle, RunEvent};
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
@@ -23,30 +25,36 @@ pub fn run(args: &Args) -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_env("BATON_LOG").unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 
     if let Err(reason) = display::check() {
         eprintln!("baton-desktop: {reason}");
         return reason.exit_code();
     }
-    match start(args) {
+    let options = match Options::from_env(args.data_dir.as_deref(), None) {
+        Ok(options) => options,
+        Err(error) => return failed(&error),
+    };
+    match start(args, options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("baton-desktop: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 
-fn start(args: &Args) -> tauri::Result<()> {
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("baton-desktop: {error}");
+    ExitCode::FAILURE
+}
+
+fn start(args: &Args, options: Options) -> tauri::Result<()> {
     let attach = args.attach;
-    let data_dir = args.data_dir.clone();
     tauri::Builder::default()
         .setup(move |app| {
             let source = if attach {
-                engine::attach(data_dir)
+                engine::attach(options.data_dir)
             } else {
-                engine::host(data_dir)
+                engine::host(options)
             };
             let (clicks, clicked) = mpsc::unbounded_channel();
             let tray = Tray::new(app.handle(), &source.view(), clicks)?;

@@ -1,10 +1,18 @@
 //! Where views come from: an engine hosted here, or another Baton's, looked at through its control socket.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use baton_engine::control::Client;
+use baton_engine::control::protocol::{Command, Reply};
+use baton_engine::{Engine, Options};
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{oneshot, watch};
 
 use crate::view::View;
+
+/// Between two looks for a Baton that isn't there. Only who attaches waits for one.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The newest view, news of the next one, and an orderly end.
 pub(crate) struct Source {
@@ -47,17 +55,155 @@ impl Source {
 }
 
 /// Starts an engine in this process.
-pub(crate) fn host(_data_dir: Option<PathBuf>) -> Source {
-    Source::spawn(|views, stopped| async move {
-        views.send_replace(View::Away);
-        let _ = stopped.await;
+pub(crate) fn host(options: Options) -> Source {
+    Source::spawn(|views, stopped| serve(options, views, stopped))
+}
+
+/// Looks at the Baton that runs with this data directory, now or later.
+pub(crate) fn attach(data_dir: PathBuf) -> Source {
+    Source::spawn(|views, mut stopped| async move {
+        loop {
+            tokio::select! {
+                _ = &mut stopped => return,
+                () = look(&data_dir, &views) => {}
+            }
+            views.send_replace(View::Away);
+            tokio::select! {
+                _ = &mut stopped => return,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
     })
 }
 
-/// Looks at the Baton that runs with this data directory.
-pub(crate) fn attach(_data_dir: Option<PathBuf>) -> Source {
-    Source::spawn(|views, stopped| async move {
-        views.send_replace(View::Away);
-        let _ = stopped.await;
-    })
+async fn serve(options: Options, views: watch::Sender<View>, mut stopped: oneshot::Receiver<()>) {
+    let engine = match Engine::start(options).await {
+        Ok(engine) => engine,
+        Err(error) => {
+            tracing::error!(%error, "Baton could not start");
+            views.send_replace(View::Failed {
+                reason: error.to_string(),
+            });
+            // The menu says what is wrong until the person has seen it.
+            let _ = stopped.await;
+            return;
+        }
+    };
+    let mut changes = engine.changes();
+    loop {
+        changes.mark_unchanged();
+        views.send_replace(View::Pool(Box::new(engine.snapshot())));
+        tokio::select! {
+            _ = &mut stopped => break,
+            () = engine.stop_requested() => break,
+            changed = changes.changed() => if changed.is_err() { break },
+        }
+    }
+    engine.shutdown().await;
+}
+
+/// Shows a running Baton until it ends, or can't be understood. Returns at once where there is none.
+async fn look(data_dir: &Path, views: &watch::Sender<View>) {
+    // One connection tells that something has changed, the other one what is.
+    let (Ok(watching), Ok(mut asking)) = (Client::connect(data_dir).await, Client::connect(data_dir).await)
+    else {
+        return;
+    };
+    let mut changes = match watching.watch().await {
+        Ok(changes) => changes,
+        Err(error) => return tracing::warn!(%error, "Baton cannot be watched"),
+    };
+    while changes.next().await.is_some() {
+        // What has come meanwhile is answered by the same snapshot.
+        while let Some(Some(_)) = changes.next().now_or_never() {}
+        match asking.call(Command::Status).await {
+            Ok(Reply::Status { snapshot }) => {
+                views.send_replace(View::Pool(Box::new(snapshot)));
+            }
+            Ok(_) => return tracing::warn!("Baton answered something else than was asked"),
+            Err(error) => return tracing::warn!(%error, "Baton did not answer"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use baton_engine::vault::MemoryVault;
+
+    use super::*;
+
+    /// A Baton of its own: any free port, no keychain, nothing in the home folder.
+    fn options(data_dir: &Path) -> Options {
+        let mut options = Options::from_env(Some(data_dir), Some(0)).expect("options");
+        options.vault = Some(Arc::new(MemoryVault::default()));
+        options.codex_homes.clear();
+        options
+    }
+
+    async fn until(source: &mut Source, wanted: impl Fn(&View) -> bool) -> View {
+        let found = async {
+            while !wanted(&source.view()) {
+                assert!(source.changed().await, "the source ended at {:?}", source.view());
+            }
+            source.view()
+        };
+        tokio::time::timeout(Duration::from_secs(20), found)
+            .await
+            .expect("the view that was waited for")
+    }
+
+    fn is_pool(view: &View) -> bool {
+        matches!(view, View::Pool(_))
+    }
+
+    #[tokio::test]
+    async fn a_hosted_engine_and_one_looked_at_show_the_same() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut attached = attach(dir.path().to_owned());
+        until(&mut attached, |view| *view == View::Away).await;
+
+        let mut hosted = host(options(dir.path()));
+        let View::Pool(here) = until(&mut hosted, is_pool).await else {
+            unreachable!()
+        };
+        let View::Pool(there) = until(&mut attached, is_pool).await else {
+            unreachable!()
+        };
+        assert_eq!(here.base_urls, there.base_urls);
+        assert_eq!(here.accounts, there.accounts);
+
+        hosted.close().await;
+        until(&mut attached, |view| *view == View::Away).await;
+        attached.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_second_engine_on_the_same_folder_says_why_it_cannot_start() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut first = host(options(dir.path()));
+        until(&mut first, is_pool).await;
+
+        let mut second = host(options(dir.path()));
+        let view = until(&mut second, |view| *view != View::Starting).await;
+        assert!(
+            matches!(&view, View::Failed { reason } if reason.contains("runs already")),
+            "{view:?}"
+        );
+        second.close().await;
+        first.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_stop_over_the_control_socket_ends_a_hosted_engine() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut hosted = host(options(dir.path()));
+        until(&mut hosted, is_pool).await;
+
+        let mut client = Client::connect(dir.path()).await.expect("a running Baton");
+        client.call(Command::Stop).await.expect("an answer");
+        while hosted.changed().await {}
+        hosted.close().await;
+    }
 }

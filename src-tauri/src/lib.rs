@@ -17,7 +17,6 @@ mod args;
 mod display;
 mod engine;
 mod tray;
-#[allow(dead_code, reason = "for now no source makes them all")]
 mod view;
 
 pub use app::run;
