@@ -65,7 +65,11 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     );
     if !asked_for_help && std::env::args_os().any(|arg| arg == OsString::from("--json")) {
         let text = error.to_string();
-        let message = text.trim_start_matches("error: ").trim();
+        let message = text
+            .trim_start_matches("error: ")
+            .split("\n\n")
+            .next()
+            .unwrap_or_default();
         error::print_json(message);
     } else {
         // Nobody reads it any more.

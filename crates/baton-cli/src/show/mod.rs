@@ -43,6 +43,13 @@ impl Out {
         let _ = stdout.flush();
     }
 
+    /// As it is, without a line's end.
+    pub(crate) fn print_raw(self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(text.as_bytes());
+        let _ = stdout.flush();
+    }
+
     pub(crate) fn print_json(self, value: &Value) {
         self.print(&value.to_string());
     }
