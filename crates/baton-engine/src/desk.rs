@@ -105,8 +105,10 @@ impl Desk {
         }
     }
 
-    pub(crate) fn learn(&self, pick: Pick, reading: &Reading) {
-        self.change(|pool, now, events| pool.learn(pick.account, pick.generation, reading, now, events));
+    /// `pick` goes on with the generation under which the same answer's outcome is to be reported.
+    pub(crate) fn learn(&self, pick: &mut Pick, reading: &Reading) {
+        pick.generation =
+            self.change(|pool, now, events| pool.learn(pick.account, pick.generation, reading, now, events));
     }
 
     pub(crate) fn compacted(&self, thread: u64, account: AccountId) {

@@ -54,8 +54,8 @@ pub(super) async fn usage(
             && let Some(body) = whole(answer.into_body(), SIDE_BODY).await
         {
             let now = shared.desk.now();
-            if let (Some(reading), Some(pick)) = (wham::read(&body, now), shared.desk.pick(account)) {
-                shared.desk.learn(pick, &reading);
+            if let (Some(reading), Some(mut pick)) = (wham::read(&body, now), shared.desk.pick(account)) {
+                shared.desk.learn(&mut pick, &reading);
             }
             if let Some(body) = wham::rewrite_identity(&body, &identity) {
                 return own(StatusCode::OK, body);
@@ -126,7 +126,7 @@ async fn ask_as(
     loop {
         let access = shared.grants.access(account).await.ok()?;
         let routing_override = shared.routings.of(shared, account, &access).await.ok()?;
-        let pick = shared.desk.pick(account)?;
+        let mut pick = shared.desk.pick(account)?;
         let chosen = Chosen {
             pick,
             access,
@@ -150,7 +150,7 @@ async fn ask_as(
         }
         let (mut parts, body) = answer.into_parts();
         if let Some(reading) = quota_headers::quota(&parts.headers, shared.desk.now()) {
-            shared.desk.learn(pick, &reading);
+            shared.desk.learn(&mut pick, &reading);
         }
         headers::to_client(shared, &mut parts, Some(account));
         return Some(Response::from_parts(parts, streamed(body)));

@@ -20,7 +20,7 @@ use crate::net::{Body, BoxError};
 #[derive(Debug)]
 pub(super) struct Watch {
     shared: Arc<Shared>,
-    pick: Pick,
+    pub pick: Pick,
     thread: Option<u64>,
     scanner: Scanner,
     consumed: u64,
@@ -99,7 +99,7 @@ impl Watch {
                     after_output: self.output,
                 });
             }
-            What::RateLimits(reading) => self.shared.desk.learn(self.pick, &reading),
+            What::RateLimits(reading) => self.shared.desk.learn(&mut self.pick, &reading),
             What::Compaction => {
                 if let Some(thread) = self.thread {
                     self.shared.desk.compacted(thread, self.pick.account);

@@ -104,14 +104,14 @@ enum Delivery {
 impl Exchange {
     async fn run(mut self) -> Response<Body> {
         loop {
-            let chosen = match serve::next(&self.shared, &self.who, &mut self.trial).await {
+            let mut chosen = match serve::next(&self.shared, &self.who, &mut self.trial).await {
                 Next::Serve(chosen) => chosen,
                 Next::Wait { secs, message, .. } => return self.come_back(secs, &message),
                 Next::Refuse(reason) => return self.refuse(&reason),
                 Next::Unreachable(why) => return self.unreachable(&why),
             };
             self.entry.served_by(chosen.pick.account);
-            let (outcome, sent, answer) = match self.attempt(&chosen).await {
+            let (outcome, sent, answer) = match self.attempt(&mut chosen).await {
                 Attempt::Delivered(answer, delivery) => return self.deliver(&chosen, answer, delivery),
                 Attempt::Failed {
                     outcome,
@@ -130,7 +130,7 @@ impl Exchange {
         }
     }
 
-    async fn attempt(&mut self, chosen: &Chosen) -> Attempt {
+    async fn attempt(&mut self, chosen: &mut Chosen) -> Attempt {
         let failed = |outcome, sent, answer| Attempt::Failed {
             outcome,
             sent,
@@ -164,7 +164,7 @@ impl Exchange {
         let now = self.shared.desk.now();
         let (parts, body) = answered.into_parts();
         if let Some(reading) = quota_headers::quota(&parts.headers, now) {
-            self.shared.desk.learn(chosen.pick, &reading);
+            self.shared.desk.learn(&mut chosen.pick, &reading);
         }
         if !parts.status.is_success() {
             let (held, rest) = read_error(body).await;
@@ -183,7 +183,7 @@ impl Exchange {
     }
 
     /// Holds head and events without output until the first output.
-    async fn hold(&mut self, chosen: &Chosen, parts: response::Parts, mut body: Incoming) -> Attempt {
+    async fn hold(&mut self, chosen: &mut Chosen, parts: response::Parts, mut body: Incoming) -> Attempt {
         let mut watch = Watch::new(&self.shared, chosen.pick, self.who.thread);
         let mut held: Vec<Bytes> = Vec::new();
         let mut size = 0;
@@ -192,6 +192,7 @@ impl Exchange {
                 Some(Ok(frame)) => {
                     let Ok(data) = frame.into_data() else { continue };
                     let failure = watch.take(&data, &mut self.entry);
+                    chosen.pick = watch.pick;
                     size += data.len();
                     held.push(data);
                     failure

@@ -198,3 +198,40 @@ async fn ciphertext_of_another_account_is_stripped_on_refusal() {
         assert_eq!((stage.served("a"), stage.served("b")), (1, 1), "{mode:?}");
     }
 }
+
+/// A reading of 100 % is enough: the spent account isn't asked once more to say so.
+#[tokio::test]
+async fn a_reading_of_a_full_window_switches_before_a_refusal() {
+    for mode in [Mode::WebSocket, Mode::Http] {
+        let accounts = scenario([account("a", 2.0), account("b", 100.0)]).readings_include_request(true);
+        let mut stage = Stage::with(accounts, &["a", "b"]).await;
+        let mut client = stage.client(mode);
+        for turn in 0..3 {
+            let report = client.turn(&format!("turn {turn}")).await;
+            assert!(
+                report.completed && report.repeated.is_empty(),
+                "{mode:?}: {report:?}"
+            );
+        }
+        assert_eq!((stage.served("a"), stage.served("b")), (2, 1), "{mode:?}");
+        let refused = stage.sim.log().count(|entry| entry.code().is_some());
+        assert_eq!(refused, 0, "{mode:?}");
+        assert_eq!(stage.switches().len(), 2, "{mode:?}");
+    }
+}
+
+/// The limit's own headers say 100 % as well: it is still the limit that is shown, with its reset.
+#[tokio::test]
+async fn a_refusal_with_full_windows_in_its_headers_is_a_limit_reached() {
+    let stage = Stage::two(1.0, 100.0).await;
+    let mut client = stage.client(Mode::Http);
+    for _ in 0..2 {
+        assert!(client.turn("hello").await.completed);
+    }
+    let snapshot = stage.baton.snapshot();
+    assert!(
+        snapshot.accounts[0].state_text.starts_with("Limit reached"),
+        "{:?}",
+        snapshot.accounts[0]
+    );
+}

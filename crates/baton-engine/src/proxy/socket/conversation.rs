@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use baton_core::{Outcome, RefuseReason, SendState, Trial};
+use baton_core::{Outcome, RefuseReason, SendState, Trial, trial::Pick};
 use baton_wire::{
     What, answers,
     request::{Kind, Skim, strip_ciphertext, strip_turn_state},
@@ -167,7 +167,7 @@ impl Conversation {
             let Some(request) = &mut self.request else {
                 return Ok(());
             };
-            let chosen = match serve::next(&self.shared, &request.who, &mut request.trial).await {
+            let mut chosen = match serve::next(&self.shared, &request.who, &mut request.trial).await {
                 Next::Serve(chosen) => chosen,
                 Next::Wait { secs, message, .. } => {
                     return self
@@ -189,7 +189,7 @@ impl Conversation {
                 if self.request.as_ref().is_some_and(|request| request.tied) {
                     return self.reconnect("handed_over").await;
                 }
-                match self.move_to(&chosen).await {
+                match self.move_to(&mut chosen).await {
                     Moved::Yes => {}
                     Moved::TryAgain => continue,
                     Moved::No => return self.pass_on().await,
@@ -232,7 +232,7 @@ impl Conversation {
             .is_some_and(|upstream| upstream.chosen.pick.account == chosen.pick.account)
     }
 
-    async fn move_to(&mut self, chosen: &Chosen) -> Moved {
+    async fn move_to(&mut self, chosen: &mut Chosen) -> Moved {
         self.upstream = None;
         match connect(&self.shared, &self.handshake, chosen).await {
             Ok((upstream, _)) => {
@@ -277,39 +277,43 @@ impl Conversation {
     }
 
     async fn event(&mut self, frame: Utf8Bytes) -> Flow {
-        let Some(chosen) = self.upstream.as_ref().map(|upstream| upstream.chosen.clone()) else {
+        let Some(Upstream { chosen, .. }) = &mut self.upstream else {
             return Ok(());
         };
         let what = ws::server(frame.as_str(), self.shared.desk.now());
         match &what {
-            What::RateLimits(reading) => self.shared.desk.learn(chosen.pick, reading),
+            What::RateLimits(reading) => self.shared.desk.learn(&mut chosen.pick, reading),
             What::TurnState(state) => self
                 .shared
                 .turn_states
                 .remember(state.as_bytes(), chosen.pick.account),
             _ => {}
         }
+        let pick = chosen.pick;
         let Some(request) = &mut self.request else {
             return self.say(Message::Text(frame)).await;
         };
         match what {
-            What::Failed(outcome) => return self.failed(&chosen, &outcome, Some(frame)).await,
+            What::Failed(outcome) => {
+                let chosen = chosen.clone();
+                return self.failed(&chosen, &outcome, Some(frame)).await;
+            }
             What::Held(_) | What::RateLimits(_) | What::TurnState(_) if !request.output => {
                 request.held_size += frame.len();
                 request.held.push(frame);
                 if request.held_size > HELD {
-                    self.release(&chosen).await?;
+                    self.release(pick).await?;
                 }
                 return Ok(());
             }
             What::Compaction => {
                 if let Some(thread) = request.who.thread {
-                    self.shared.desk.compacted(thread, chosen.pick.account);
+                    self.shared.desk.compacted(thread, pick.account);
                 }
             }
             _ => {}
         }
-        self.release(&chosen).await?;
+        self.release(pick).await?;
         self.say(Message::Text(frame)).await?;
         if let What::Completed { usage, .. } = what
             && let Some(mut request) = self.request.take()
@@ -320,13 +324,13 @@ impl Conversation {
     }
 
     /// The first output: what was held goes out, and from now on nothing can be taken back.
-    async fn release(&mut self, chosen: &Chosen) -> Flow {
+    async fn release(&mut self, pick: Pick) -> Flow {
         let Some(request) = self.request.as_mut().filter(|request| !request.output) else {
             return Ok(());
         };
         request.output = true;
         request.entry.first_output();
-        self.shared.desk.report(&request.trial.succeeded(chosen.pick));
+        self.shared.desk.report(&request.trial.succeeded(pick));
         for frame in std::mem::take(&mut request.held) {
             self.client.feed(Message::Text(frame)).await.map_err(|_| Over)?;
         }

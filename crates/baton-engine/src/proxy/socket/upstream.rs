@@ -58,10 +58,10 @@ pub(super) async fn open(
 ) -> Opened {
     let mut last = None;
     loop {
-        let Next::Serve(chosen) = serve::next(shared, who, trial).await else {
+        let Next::Serve(mut chosen) = serve::next(shared, who, trial).await else {
             return last.map_or(Opened::Nobody, Opened::PassOn);
         };
-        match connect(shared, handshake, &chosen).await {
+        match connect(shared, handshake, &mut chosen).await {
             Ok((upstream, head)) => return Opened::Socket(Box::new(upstream), head),
             Err(failed) => {
                 match serve::judge(shared, trial, &chosen, &failed.outcome, failed.sent, true).await {
@@ -84,7 +84,7 @@ pub(super) struct Failed {
 pub(super) async fn connect(
     shared: &Arc<Shared>,
     handshake: &Handshake,
-    chosen: &Chosen,
+    chosen: &mut Chosen,
 ) -> Result<(Upstream, HeaderMap), Failed> {
     let failed = |outcome, sent| Failed {
         outcome,
@@ -122,7 +122,7 @@ pub(super) async fn connect(
     };
     let now = shared.desk.now();
     if let Some(reading) = quota_headers::quota(answered.headers(), now) {
-        shared.desk.learn(chosen.pick, &reading);
+        shared.desk.learn(&mut chosen.pick, &reading);
     }
     if answered.status() != StatusCode::SWITCHING_PROTOCOLS {
         let (parts, body) = answered.into_parts();
