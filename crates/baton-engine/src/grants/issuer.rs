@@ -125,7 +125,9 @@ pub(super) async fn exchange(
             });
         }
         tracing::debug!(reason, tries, "a refresh is tried again");
-        time::sleep(clock.real(jittered(FIRST_BACKOFF * 2_u32.pow(tries - 1)))).await;
+        let backoff = jittered(FIRST_BACKOFF * 2_u32.pow(tries - 1));
+        // A simulated clock may make it shorter; one that stands still must not make it last for ever.
+        time::sleep(clock.real(backoff).min(backoff)).await;
     }
 }
 

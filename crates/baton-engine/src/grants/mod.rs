@@ -247,6 +247,11 @@ impl Grants {
         self.0.keychain.problem()
     }
 
+    /// [`Self::keychain_problem`] as it comes and goes.
+    pub fn keychain_problems(&self) -> watch::Receiver<Option<VaultError>> {
+        self.0.keychain.problems()
+    }
+
     /// Waits for the refreshes under way, and tries once more to write what the keychain didn't take.
     pub async fn drain(&self) {
         let mut running = self.0.running.subscribe();

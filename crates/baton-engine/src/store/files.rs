@@ -1,7 +1,7 @@
 //! Files of one's own: for the owner's eyes only, and replaced as a whole or not at all.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -93,7 +93,7 @@ fn temporary(path: &Path) -> PathBuf {
 /// The rename itself must survive a power cut.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(not(unix))]

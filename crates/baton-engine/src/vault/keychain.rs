@@ -1,12 +1,12 @@
 //! The keychain for async code: each call on a blocking thread, one at a time, with a time limit.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use tokio::{sync::Mutex as AsyncMutex, task, time};
+use tokio::{
+    sync::{Mutex, watch},
+    task, time,
+};
 
 use super::{Vault, VaultError};
 
@@ -21,8 +21,8 @@ struct Inner {
     vault: Arc<dyn Vault>,
     /// Held by the blocking thread until the call has really ended, timed out or not: calls take effect in the order
     /// in which they were made, and a keychain that waits for a prompt gets no pile of threads.
-    turn: Arc<AsyncMutex<()>>,
-    problem: Mutex<Option<VaultError>>,
+    turn: Arc<Mutex<()>>,
+    problem: watch::Sender<Option<VaultError>>,
 }
 
 impl Keychain {
@@ -30,7 +30,7 @@ impl Keychain {
         Self(Arc::new(Inner {
             vault,
             turn: Arc::default(),
-            problem: Mutex::default(),
+            problem: watch::channel(None).0,
         }))
     }
 
@@ -52,11 +52,12 @@ impl Keychain {
 
     /// What was wrong at the last call; gone as soon as one succeeds.
     pub fn problem(&self) -> Option<VaultError> {
-        self.0
-            .problem
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.problem.borrow().clone()
+    }
+
+    /// [`Self::problem`] as it comes and goes.
+    pub fn problems(&self) -> watch::Receiver<Option<VaultError>> {
+        self.0.problem.subscribe()
     }
 
     async fn call<T: Send + 'static>(
@@ -89,14 +90,17 @@ impl Keychain {
 
 impl Inner {
     fn note(&self, error: Option<&VaultError>) {
-        let mut problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
-        if problem.as_ref() != error {
-            match error {
-                Some(error) => tracing::warn!(%error, "keychain"),
-                None => tracing::info!("the keychain is back"),
+        self.problem.send_if_modified(|problem| {
+            let changed = problem.as_ref() != error;
+            if changed {
+                match error {
+                    Some(error) => tracing::warn!(%error, "keychain"),
+                    None => tracing::info!("the keychain is back"),
+                }
+                *problem = error.cloned();
             }
-            *problem = error.cloned();
-        }
+            changed
+        });
     }
 }
 
