@@ -48,6 +48,11 @@ impl Desk {
         self.changes.subscribe()
     }
 
+    /// Something that screens show has changed outside the pool.
+    pub(crate) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// The latest decision on a real request.
     pub fn last_decision(&self) -> Option<Decision> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -63,7 +68,7 @@ impl Desk {
         let now = self.now();
         let result = change(&mut self.lock(), now, &mut events);
         self.tell(events);
-        self.changes.send_modify(|count| *count += 1);
+        self.changed();
         result
     }
 
@@ -80,7 +85,7 @@ impl Desk {
             .replace(decision.clone());
         // The hot path: who waits for changes is woken only for what a screen would show.
         if told || before.is_none_or(|before| before.choice.account() != decision.choice.account()) {
-            self.changes.send_modify(|count| *count += 1);
+            self.changed();
         }
         decision
     }

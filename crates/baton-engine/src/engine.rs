@@ -28,7 +28,7 @@ use crate::{
         private::{Private, PrivateError},
         settings::{Settings, SettingsError},
     },
-    vault::{Keychain, KeyringVault},
+    vault::{Keychain, KeyringVault, VaultError},
 };
 
 /// Running requests get this long to end.
@@ -137,6 +137,11 @@ impl Engine {
                 stopping.clone(),
             )),
             tokio::spawn(settle(Arc::clone(&built.desk), stopping.clone())),
+            tokio::spawn(watch_keychain(
+                built.grants.keychain_problems(),
+                Arc::clone(&built.desk),
+                stopping.clone(),
+            )),
             tokio::spawn(record(
                 built.desk.events(),
                 Arc::clone(&built.writer),
@@ -342,6 +347,21 @@ async fn save(desk: Arc<Desk>, writer: Arc<Writer>, stopping: CancellationToken)
         }
         changes.mark_unchanged();
         writer.pool(desk.read(|pool, _| pool.clone()));
+    }
+}
+
+/// A keychain's trouble, and its end, shows on screens though no account changes.
+async fn watch_keychain(
+    mut problems: watch::Receiver<Option<VaultError>>,
+    desk: Arc<Desk>,
+    stopping: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            changed = problems.changed() => if changed.is_err() { return },
+        }
+        desk.changed();
     }
 }
 

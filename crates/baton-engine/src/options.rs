@@ -1,4 +1,5 @@
-//! Everything outside that can be named: the one place that reads the environment.
+//! Everything outside that can be named, from the environment. (Two variables are read where they are used: the OS's
+//! `XDG_RUNTIME_DIR` by `control::transport`, and the proxy variables by `net`.)
 
 use std::{
     path::{Path, PathBuf},

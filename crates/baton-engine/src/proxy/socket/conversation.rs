@@ -43,6 +43,8 @@ struct InFlight {
     frame: Utf8Bytes,
     /// Refers to an earlier response of its connection: no other connection can serve it.
     tied: bool,
+    /// What the frame brings of an account's turn state: every other account gets the frame without it.
+    turn_state: Option<String>,
     who: Who,
     trial: Trial,
     held: Vec<Utf8Bytes>,
@@ -105,10 +107,8 @@ impl Conversation {
         match message {
             Message::Text(frame) => match Skim::read(frame.as_bytes()) {
                 Ok(skim) if skim.kind == Kind::Create && self.request.is_none() => {
-                    let request = self.in_flight(&frame, &skim);
-                    let foreign = skim.turn_state.as_deref().map(str::to_owned);
-                    self.request = Some(request);
-                    self.serve(foreign.as_deref()).await
+                    self.request = Some(self.in_flight(&frame, &skim));
+                    self.serve().await
                 }
                 // Anything else is between the client and the upstream.
                 _ => self.forward(Message::Text(frame)).await,
@@ -136,6 +136,7 @@ impl Conversation {
         InFlight {
             frame: frame.clone(),
             tied: skim.has_previous_response_id,
+            turn_state: skim.turn_state.as_deref().map(str::to_owned),
             trial: Trial::new(who.model.as_deref()),
             held: Vec::new(),
             held_size: 0,
@@ -162,7 +163,7 @@ impl Conversation {
     // === choosing ===
 
     /// Sends the request's frame to the account that is chosen for it, or says why not.
-    async fn serve(&mut self, turn_state: Option<&str>) -> Flow {
+    async fn serve(&mut self) -> Flow {
         loop {
             let Some(request) = &mut self.request else {
                 return Ok(());
@@ -198,7 +199,7 @@ impl Conversation {
             let Some(request) = &mut self.request else {
                 return Ok(());
             };
-            let foreign = turn_state.is_some_and(|state| {
+            let foreign = request.turn_state.as_deref().is_some_and(|state| {
                 !self
                     .shared
                     .turn_states
@@ -353,9 +354,7 @@ impl Conversation {
             After::Again => {
                 request.held.clear();
                 request.held_size = 0;
-                let frame = request.frame.clone();
-                let state = Skim::read(frame.as_bytes()).ok().and_then(|skim| skim.turn_state);
-                Box::pin(self.serve(state.as_deref())).await
+                Box::pin(self.serve()).await
             }
             After::Strip => {
                 let stripped = strip_ciphertext(request.frame.as_bytes());
@@ -363,7 +362,8 @@ impl Conversation {
                     Some(frame) => {
                         request.frame = frame;
                         request.held.clear();
-                        Box::pin(self.serve(None)).await
+                        request.held_size = 0;
+                        Box::pin(self.serve()).await
                     }
                     None => self.pass_on().await,
                 }
