@@ -20,10 +20,6 @@ impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
-
-    pub(crate) fn not_running() -> Self {
-        Self::from(ConnectError::NotRunning)
-    }
 }
 
 impl From<ControlError> for Failure {

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::show::{Style, Table, Tint};
 
-/// Cells of the axis: ten minutes each on a day of nine hours.
-pub(super) const CELLS: usize = 54;
+/// Cells of the axis: ten minutes each on a day of eight hours.
+pub(super) const CELLS: usize = 48;
 const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 pub(super) struct Chart {
@@ -200,8 +200,8 @@ impl Lane {
         let mut served = vec![vec![0; CELLS]; CAST.len()];
         for request in record.served() {
             let index = (request.at.since(record.started).as_secs_f64() / cell.as_secs_f64()) as usize;
-            if let Some(account) = request.account {
-                served[account][index.min(CELLS - 1)] += 1;
+            if let Some(count) = request.account.and_then(|account| served[account].get_mut(index)) {
+                *count += 1;
             }
         }
         Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::record::Record;
+use super::record::{Record, Span};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Measures {
@@ -21,14 +21,16 @@ pub(super) struct Measures {
 
 impl Measures {
     pub(super) fn of(record: &Record) -> Self {
-        let blocked = record.blocked();
+        let end = record.measured_until();
+        let within = record.blocked().into_iter().filter(|(from, _)| *from < end);
+        let blocked: Vec<Span> = within.map(|(from, to)| (from, to.min(end))).collect();
         let mut longest = Duration::ZERO;
         let mut from = record.started;
         for (begin, end) in &blocked {
             longest = longest.max(begin.since(from));
             from = *end;
         }
-        longest = longest.max(record.ended.since(from));
+        longest = longest.max(end.since(from));
         let first = |account| record.resets(account).first().copied();
         Self {
             turns: record.turns.len() - record.lost(),

@@ -74,7 +74,8 @@ async fn play(args: &DemoArgs, folders: &Folders, out: Out) -> Result<ExitCode, 
         .transpose()?;
     let mut balanced = Stage::set(Strategy::Balanced, scenario(), &folders.second()).await?;
     let heading = format!(
-        "Baton on two simulated accounts: a working day of 9 hours in {:.0} s, through the real proxy",
+        "Baton on two simulated accounts: a working day of {} in {:.0} s, through the real proxy",
+        measure::hours(scenario::DAY),
         scenario::DAY.as_secs_f64() / args.speed
     );
     let mut live = Live::new(out, heading);
@@ -89,8 +90,8 @@ async fn play(args: &DemoArgs, folders: &Folders, out: Out) -> Result<ExitCode, 
             _ = frames.tick() => live.draw(&mut [&mut sequential, &mut balanced]).await?,
         }
     };
-    let ours = Record::of(&mut sequential, first?).await?;
-    let theirs = Record::of(&mut balanced, second?).await?;
+    let ours = Record::of(&mut sequential, first?, scenario::DAY).await?;
+    let theirs = Record::of(&mut balanced, second?, scenario::DAY).await?;
     live.draw(&mut [&mut sequential, &mut balanced]).await?;
     drop(live);
     let steps = verdict::verdict(&ours, LONGEST_PAUSE);

@@ -1,5 +1,7 @@
 //! What a run came to: the simulated backend's own log, the client's reports, the engine's events.
 
+use std::time::Duration;
+
 use baton_core::{AccountId, Event, EventKind, Strategy, Timestamp};
 use baton_sim::Outcome;
 
@@ -12,9 +14,7 @@ use crate::error::Failure;
 /// A turn as the client saw it.
 #[derive(Clone, Debug)]
 pub(super) struct Turn {
-    pub(super) id: String,
     pub(super) started: Timestamp,
-    pub(super) ended: Timestamp,
     /// Why it never completed, if it didn't.
     pub(super) lost: Option<String>,
     pub(super) repeated: usize,
@@ -38,6 +38,10 @@ pub(super) struct Record {
     pub(super) strategy: Strategy,
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
+    /// How long the work was meant to go on.
+    pub(super) day: Duration,
+    /// Where the clock was moved on by hand.
+    pub(super) skipped: Vec<Span>,
     pub(super) ids: Vec<AccountId>,
     pub(super) turns: Vec<Turn>,
     pub(super) requests: Vec<Asked>,
@@ -49,7 +53,7 @@ pub(super) struct Record {
 pub(super) type Span = (Timestamp, Timestamp);
 
 impl Record {
-    pub(super) async fn of(stage: &mut Stage, turns: Vec<Turn>) -> Result<Self, Failure> {
+    pub(super) async fn of(stage: &mut Stage, turns: Vec<Turn>, day: Duration) -> Result<Self, Failure> {
         let ended = stage.now();
         let strategy = stage.snapshot().await?.strategy;
         stage.listen();
@@ -72,12 +76,19 @@ impl Record {
             strategy,
             started: stage.started,
             ended,
+            day,
+            skipped: Vec::new(),
             ids: stage.ids.clone(),
             turns,
             requests,
             events: stage.events.clone(),
             violations: log.violations().len(),
         })
+    }
+
+    /// The same for every strategy, however long its last turn took.
+    pub(super) fn measured_until(&self) -> Timestamp {
+        self.ended.min(self.started + self.day)
     }
 
     pub(super) fn lost(&self) -> usize {

@@ -19,11 +19,11 @@ pub(super) const CAST: [Role; 2] = [
 ];
 
 /// How long the day is, simulated.
-pub(super) const DAY: Duration = Duration::from_secs(9 * 3600);
+pub(super) const DAY: Duration = Duration::from_secs(8 * 3600);
 pub(super) const FIVE_HOURS: Duration = Duration::from_secs(5 * 3600);
 const STARTS_AT_HOUR: i8 = 9;
 
-/// Requests that fit into five hours: somewhat over two hours of this work.
+/// Requests that fit into five hours: about two hours of this work.
 const FIVE_HOUR_QUOTA: f64 = 100.0;
 const WEEKLY_QUOTA: f64 = 1000.0;
 

@@ -8,7 +8,7 @@ use super::{
     scenario::CAST,
 };
 
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 900.0;
 const LEFT: f64 = 96.0;
 const RIGHT: f64 = 20.0;
 const AXIS: f64 = WIDTH - LEFT - RIGHT;
@@ -46,15 +46,15 @@ pub(super) fn svg(chart: &Chart) -> String {
 fn draw(out: &mut String, chart: &Chart, lane: &Lane, top: f64) {
     let measures = &lane.measures;
     let told = format!(
-        "longest stretch {} · blocked {} · resets {} apart · {} changes of account",
+        "longest stretch {} · blocked {} · {} between resets · account changed {} times",
         hours(measures.longest_stretch),
         hours(measures.blocked),
-        measures.reset_gap.map_or("at unknown times".to_owned(), hours),
+        measures.reset_gap.map_or("unknown".to_owned(), hours),
         measures.changes_of_account
     );
     let _ = writeln!(
         out,
-        r#"<text x="{LEFT}" y="{:.1}"><tspan font-size="14" font-weight="600">{}</tspan><tspan dx="12">{told}</tspan></text>"#,
+        r#"<text x="{LEFT}" y="{:.1}"><tspan font-size="14" font-weight="600">{}</tspan><tspan dx="12" font-size="11.5">{told}</tspan></text>"#,
         top + 14.0,
         lane.strategy.title()
     );

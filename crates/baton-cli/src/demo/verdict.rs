@@ -6,7 +6,7 @@ use baton_core::{Cause, Eligibility, EventKind, Strategy, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
-    record::{Asked, Record},
+    record::{Asked, Record, Span},
     scenario::CAST,
 };
 
@@ -70,14 +70,19 @@ fn enabled(record: &Record) -> (bool, String) {
 }
 
 fn continuous(record: &Record, longest_pause: Duration) -> (bool, String) {
-    let blocked = record.blocked();
+    // While nobody could serve, the work stood ready; and where the clock was moved on, no time passed for it.
+    let excused: Vec<Span> = record
+        .blocked()
+        .into_iter()
+        .chain(record.skipped.iter().copied())
+        .collect();
     let mut points: Vec<Timestamp> = record.requests.iter().map(|request| request.at).collect();
     points.push(record.ended);
     let mut last = record.started;
     let mut longest = Duration::ZERO;
     for at in points {
         // While nobody could serve, the work stood ready.
-        let excused: Duration = blocked
+        let excused: Duration = excused
             .iter()
             .map(|(from, to)| at.min(*to).since(last.max(*from)))
             .sum();

@@ -85,7 +85,7 @@ async fn converse(
             return turns;
         }
         let report = client.turn(&text).await;
-        turns.push(turn(&report, started, now()));
+        turns.push(turn(&report, started));
         if !report.completed {
             // The CLI would stop here, and a person would start it again.
             client.disconnect();
@@ -93,11 +93,9 @@ async fn converse(
     }
 }
 
-fn turn(report: &TurnReport, started: Timestamp, ended: Timestamp) -> Turn {
+fn turn(report: &TurnReport, started: Timestamp) -> Turn {
     Turn {
-        id: report.turn_id.clone(),
         started,
-        ended,
         lost: (!report.completed).then(|| {
             report
                 .error
