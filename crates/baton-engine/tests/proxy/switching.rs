@@ -235,3 +235,19 @@ async fn a_refusal_with_full_windows_in_its_headers_is_a_limit_reached() {
         snapshot.accounts[0]
     );
 }
+
+/// In the middle of a turn there is a turn state too: the second try leaves it out as the first did.
+#[tokio::test]
+async fn what_is_asked_again_without_ciphertext_has_no_foreign_turn_state_either() {
+    for mode in [Mode::WebSocket, Mode::Http] {
+        let accounts = scenario([account("a", 1.0), account("b", 100.0)]).refuse_foreign_ciphertext(true);
+        let stage = Stage::with(accounts, &["a", "b"]).await;
+        let report = stage.client(mode).turn("look around [tool: echo hi]").await;
+        assert!(
+            report.completed && report.repeated.is_empty(),
+            "{mode:?}: {report:?}"
+        );
+        assert_eq!((stage.served("a"), stage.served("b")), (1, 1), "{mode:?}");
+        stage.no_violations();
+    }
+}
