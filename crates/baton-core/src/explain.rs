@@ -168,12 +168,26 @@ pub fn refused(reason: &RefuseReason, words: &dyn Words) -> String {
     }
 }
 
-/// Whole percents where they are whole, one decimal elsewhere.
+/// Whole percents where they are whole, one decimal elsewhere; a little is never shown as nothing.
 pub fn percent(value: f64) -> String {
     let tenths = (value * 10.0).round() / 10.0;
+    if value > 0.0 && tenths == 0.0 {
+        return "under 0.1".to_owned();
+    }
     if tenths.fract() == 0.0 {
         format!("{tenths:.0}")
     } else {
         format!("{tenths:.1}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn percents_are_short_and_a_little_is_not_nothing() {
+        let shown = [100.0, 99.96, 5.0, 0.4, 0.04, 0.0].map(percent);
+        assert_eq!(shown, ["100", "100", "5", "0.4", "under 0.1", "0"]);
     }
 }

@@ -156,7 +156,7 @@ const LONGEST_THROTTLE: Duration = Duration::from_secs(24 * 3600);
 const SAME_ACCOUNT_RETRIES: u8 = 2;
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 
-/// The table (DESIGN, "Judging").
+/// The table (docs/behaviour.md, "Judging").
 pub fn judge(outcome: &Outcome, at: &Circumstances<'_>) -> Verdict {
     let plainly = |step| Verdict { step, effect: None };
     let fail_over = match at.sent {

@@ -1,4 +1,4 @@
-//! The judging table (DESIGN, "Judging"), row by row, and one request's way through several failures.
+//! The judging table (docs/behaviour.md, "Judging"), row by row, and one request's way through several failures.
 
 use std::time::Duration;
 
