@@ -29,7 +29,7 @@ use super::{
 use crate::{args::DemoArgs, error::Failure, show::Out};
 
 /// Requests that fit into an account's five hours.
-const QUOTA: f64 = 4.0;
+const QUOTA: u32 = 4;
 const TURN_LIMIT: Duration = Duration::from_secs(90);
 
 /// What happens, one after the other. A turn with a tool call is two requests.
@@ -109,7 +109,7 @@ pub(super) async fn play(args: &DemoArgs, folders: &Folders, out: Out) -> Result
         }
     };
     let day = stage.now().since(stage.started);
-    let mut record = Record::of(&mut stage, performed.turns, day).await?;
+    let mut record = Record::of(&mut stage, performed.turns, day, QUOTA).await?;
     record.skipped = performed.skipped;
     live.draw(&mut [&mut stage]).await?;
     drop(live);

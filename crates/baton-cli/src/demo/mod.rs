@@ -90,8 +90,8 @@ async fn play(args: &DemoArgs, folders: &Folders, out: Out) -> Result<ExitCode, 
             _ = frames.tick() => live.draw(&mut [&mut sequential, &mut balanced]).await?,
         }
     };
-    let ours = Record::of(&mut sequential, first?, scenario::DAY).await?;
-    let theirs = Record::of(&mut balanced, second?, scenario::DAY).await?;
+    let ours = Record::of(&mut sequential, first?, scenario::DAY, scenario::QUOTA).await?;
+    let theirs = Record::of(&mut balanced, second?, scenario::DAY, scenario::QUOTA).await?;
     live.draw(&mut [&mut sequential, &mut balanced]).await?;
     drop(live);
     let steps = verdict::verdict(&ours, LONGEST_PAUSE);

@@ -40,6 +40,8 @@ pub(super) struct Record {
     pub(super) ended: Timestamp,
     /// How long the work was meant to go on.
     pub(super) day: Duration,
+    /// Requests that fit into an account's five hours.
+    pub(super) quota: usize,
     /// Where the clock was moved on by hand.
     pub(super) skipped: Vec<Span>,
     pub(super) ids: Vec<AccountId>,
@@ -53,7 +55,12 @@ pub(super) struct Record {
 pub(super) type Span = (Timestamp, Timestamp);
 
 impl Record {
-    pub(super) async fn of(stage: &mut Stage, turns: Vec<Turn>, day: Duration) -> Result<Self, Failure> {
+    pub(super) async fn of(
+        stage: &mut Stage,
+        turns: Vec<Turn>,
+        day: Duration,
+        quota: u32,
+    ) -> Result<Self, Failure> {
         let ended = stage.now();
         let strategy = stage.snapshot().await?.strategy;
         stage.listen();
@@ -77,6 +84,7 @@ impl Record {
             started: stage.started,
             ended,
             day,
+            quota: quota as usize,
             skipped: Vec::new(),
             ids: stage.ids.clone(),
             turns,

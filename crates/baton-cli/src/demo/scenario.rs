@@ -24,7 +24,7 @@ pub(super) const FIVE_HOURS: Duration = Duration::from_secs(5 * 3600);
 const STARTS_AT_HOUR: i8 = 9;
 
 /// Requests that fit into five hours: about two hours of this work.
-const FIVE_HOUR_QUOTA: f64 = 100.0;
+pub(super) const QUOTA: u32 = 100;
 const WEEKLY_QUOTA: f64 = 1000.0;
 
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Role {
 pub(super) fn scenario(seed: u64, speed: f64) -> Scenario {
     let accounts = CAST.iter().map(|role| {
         AccountScript::new(role.name)
-            .window(WindowScript::five_hours(FIVE_HOUR_QUOTA))
+            .window(WindowScript::five_hours(QUOTA.into()))
             .window(WindowScript::weekly(WEEKLY_QUOTA))
     });
     let mut scenario = Scenario::new()
@@ -54,11 +54,11 @@ pub(super) fn scenario(seed: u64, speed: f64) -> Scenario {
 
 /// For the Codex CLI, which lives in real time: an account is spent after a few requests, and the demo itself moves
 /// the clock on.
-pub(super) fn for_codex(seed: u64, requests: f64) -> Scenario {
+pub(super) fn for_codex(seed: u64, requests: u32) -> Scenario {
     let mut scenario = Scenario::new().seed(seed);
     for role in CAST {
         let account = AccountScript::new(role.name)
-            .window(WindowScript::five_hours(requests))
+            .window(WindowScript::five_hours(requests.into()))
             .window(WindowScript::weekly(WEEKLY_QUOTA));
         scenario = scenario.account(account);
     }

@@ -102,12 +102,15 @@ fn continuous(record: &Record, longest_pause: Duration) -> (bool, String) {
     )
 }
 
-/// The first time that A refused for its limit: index in the requests.
+/// Where A first ran out, as an index in the requests: it refused one for its limit, or has answered as many as fit
+/// into its window. (It need not come to a refusal: a reading may say 100 % in time.)
 fn exhausted(record: &Record) -> Option<usize> {
-    record
-        .requests
-        .iter()
-        .position(|request| request.limit && request.account == Some(0))
+    let mut answered = 0;
+    record.requests.iter().position(|request| {
+        let full = answered >= record.quota;
+        answered += usize::from(request.completed && request.account == Some(0));
+        full || (request.limit && request.account == Some(0))
+    })
 }
 
 fn before_exhaustion(record: &Record) -> Option<&[Asked]> {
@@ -147,14 +150,16 @@ fn failover(record: &Record) -> (bool, String) {
     let Some(index) = exhausted(record) else {
         return (false, format!("{} never ran out", CAST[0].label));
     };
-    let refused = &record.requests[index];
-    let rest = &record.requests[index + 1..];
-    let taken_over = rest
-        .iter()
-        .find(|later| later.completed && later.account == Some(1));
-    let same_turn = rest
-        .iter()
-        .any(|later| later.completed && later.account == Some(1) && later.turn == refused.turn);
+    let rest = &record.requests[index..];
+    let on_second = |later: &Asked| later.completed && later.account == Some(1);
+    let taken_over = rest.iter().position(on_second);
+    let refused = &rest[..taken_over.unwrap_or(rest.len())];
+    let refused: Vec<&Asked> = refused.iter().filter(|request| request.limit).collect();
+    let finished = |request: &&&Asked| {
+        rest.iter()
+            .any(|later| on_second(later) && later.turn == request.turn)
+    };
+    let finished = refused.iter().filter(finished).count();
     let by_itself = record.events.iter().any(|event| {
         matches!(&event.kind, EventKind::Switched(switch) if switch.cause == Cause::LimitReached
             && switch.from == Some(record.ids[0]) && switch.to == record.ids[1])
@@ -162,20 +167,17 @@ fn failover(record: &Record) -> (bool, String) {
     let by_hand = record.events.iter().any(
         |event| matches!(&event.kind, EventKind::Switched(switch) if switch.cause == Cause::SwitchedByPerson),
     );
-    let took = taken_over.map_or("nobody took over".to_owned(), |later| {
-        format!(
-            "taken over {:.0} s later, simulated",
-            later.at.since(refused.at).as_secs_f64()
-        )
-    });
-    let turn = if same_turn {
-        "the turn it refused was finished there"
-    } else {
-        "the turn it refused was not"
+    let seen = match (taken_over, refused.len()) {
+        (None, _) => "nobody took over".to_owned(),
+        (Some(_), 0) => "no request was refused: a reading said in time that it is used up".to_owned(),
+        (Some(_), 1) => format!("{finished} of 1 refused request was finished there, in the same turn"),
+        (Some(_), more) => {
+            format!("{finished} of {more} refused requests were finished there, in the same turn")
+        }
     };
     (
-        taken_over.is_some() && same_turn && by_itself && !by_hand,
-        format!("{took}; {turn}"),
+        taken_over.is_some() && finished == refused.len() && by_itself && !by_hand,
+        seen,
     )
 }
 
@@ -216,4 +218,124 @@ fn nothing_lost(record: &Record) -> (bool, String) {
         lost == 0 && repeated == 0 && record.violations == 0 && !record.turns.is_empty(),
         seen,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_core::{AccountId, Event, Switch};
+
+    use super::*;
+    use crate::demo::record::Turn;
+
+    const MINUTE: i64 = 60;
+
+    fn asked(minute: i64, account: usize, completed: bool) -> Asked {
+        let turn = Some(format!("turn-{minute}"));
+        Asked {
+            at: Timestamp::from_secs(minute * MINUTE),
+            account: Some(account),
+            turn,
+            completed,
+            limit: !completed,
+        }
+    }
+
+    /// A serves two, refuses the third, which B finishes; A is back after five hours and serves again.
+    fn as_it_should_be() -> Record {
+        let at = |minute: i64| Timestamp::from_secs(minute * MINUTE);
+        let ids = vec![AccountId::new(1), AccountId::new(2)];
+        let switch = Switch {
+            from: Some(ids[0]),
+            to: ids[1],
+            cause: Cause::LimitReached,
+        };
+        let recovered = EventKind::StateChanged {
+            account: ids[0],
+            from: Eligibility::Skipped,
+            to: Eligibility::Eligible,
+        };
+        let mut taken_over = asked(21, 1, true);
+        taken_over.turn = Some("turn-20".to_owned());
+        Record {
+            strategy: Strategy::Sequential,
+            started: at(0),
+            ended: at(320),
+            day: Duration::from_secs(320 * 60),
+            quota: 2,
+            skipped: vec![(at(22), at(304))],
+            turns: vec![Turn {
+                started: at(0),
+                lost: None,
+                repeated: 0,
+            }],
+            requests: vec![
+                asked(1, 0, true),
+                asked(10, 0, true),
+                asked(20, 0, false),
+                taken_over,
+                asked(305, 0, true),
+            ],
+            events: vec![
+                Event {
+                    at: at(20),
+                    kind: EventKind::Switched(switch),
+                },
+                Event {
+                    at: at(301),
+                    kind: recovered,
+                },
+            ],
+            ids,
+            violations: 0,
+        }
+    }
+
+    fn failed(record: &Record) -> Vec<usize> {
+        let steps = verdict(record, Duration::from_secs(3600));
+        steps
+            .iter()
+            .filter(|step| !step.passed)
+            .map(|step| step.number)
+            .collect()
+    }
+
+    #[test]
+    fn a_run_as_it_should_be_passes() {
+        assert_eq!(failed(&as_it_should_be()), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn each_step_can_fail() {
+        type Spoil = fn(&mut Record);
+        let spoilt: [(&[usize], Spoil); 9] = [
+            (&[1], |record| record.strategy = Strategy::Balanced),
+            (&[2], |record| record.skipped.clear()),
+            (&[3, 4], |record| record.requests.insert(1, asked(5, 1, true))),
+            (&[5], |record| record.requests[3].turn = None),
+            (&[5], |record| {
+                record
+                    .events
+                    .retain(|event| !matches!(event.kind, EventKind::Switched(_)))
+            }),
+            (&[6], |record| record.requests.truncate(4)),
+            (&[6], |record| record.events.truncate(1)),
+            (&[7], |record| record.turns[0].lost = Some("gone".to_owned())),
+            (&[7], |record| record.turns[0].repeated = 1),
+        ];
+        for (index, (steps, spoil)) in spoilt.iter().enumerate() {
+            let mut record = as_it_should_be();
+            spoil(&mut record);
+            if index == 5 {
+                record.ended = Timestamp::from_secs(304 * MINUTE);
+            }
+            assert_eq!(failed(&record), *steps, "spoilt: {index}");
+        }
+    }
+
+    #[test]
+    fn running_out_without_a_refusal_counts_too() {
+        let mut record = as_it_should_be();
+        record.requests.remove(2);
+        assert_eq!(failed(&record), Vec::<usize>::new());
+    }
 }

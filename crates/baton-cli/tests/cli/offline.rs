@@ -1,0 +1,224 @@
+//! Commands while no Baton runs, and what is said when they make no sense.
+
+use std::fs;
+
+use super::{Place, auth_json, with_accounts};
+
+#[test]
+fn status_says_that_baton_is_not_running() {
+    let place = Place::new();
+    let text = place.baton(&["status"]).fine();
+    assert!(
+        text.starts_with("Baton isn't running: `baton serve` starts it."),
+        "{text}"
+    );
+    assert!(text.contains("No accounts yet. `baton accounts add"), "{text}");
+    let json = place.baton(&["status", "--json"]).json();
+    assert_eq!(
+        (json["running"].as_bool(), json["base_urls"].is_null()),
+        (Some(false), true)
+    );
+    assert_eq!(json["strategy"], "sequential");
+    assert_eq!(json["accounts"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn what_was_chosen_offline_is_kept() {
+    let place = Place::new();
+    let said = place
+        .baton(&["use", "drain-first", "--on-recovery", "return", "--wait", "2h"])
+        .fine();
+    assert_eq!(said.lines().count(), 3, "{said}");
+    let json = place.baton(&["status", "--json"]).json();
+    assert_eq!(json["strategy"], "sequential");
+    assert_eq!(json["on_recovery"], "return");
+    assert_eq!(json["wait_for_recovery_secs"], 7200);
+    place.baton(&["use", "soonest_reset"]).fine();
+    assert_eq!(
+        place.baton(&["status", "--json"]).json()["strategy"],
+        "soonest_reset"
+    );
+}
+
+#[test]
+fn an_unknown_strategy_is_a_usage_error_that_lists_them_all() {
+    let place = Place::new();
+    let said = place.baton(&["use", "fastest"]).refused(2);
+    for name in [
+        "sequential",
+        "balanced",
+        "affinity",
+        "round_robin",
+        "soonest_reset",
+    ] {
+        assert!(said.contains(name), "{said}");
+    }
+    let said = place.baton(&["use", "fastest", "--json"]).refused(2);
+    let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(
+        json["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("round_robin")),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_unknown_account_is_refused_with_those_that_exist() {
+    let place = Place::new();
+    let said = place.baton(&["switch", "Home"]).refused(1);
+    assert!(
+        said.contains("no account `Home`") && said.contains("baton accounts add"),
+        "{said}"
+    );
+    with_accounts(&place.data());
+    let said = place.baton(&["switch", "Home"]).refused(1);
+    assert!(said.contains("Personal, Work"), "{said}");
+    let said = place.baton(&["pin", "Home", "--json"]).refused(1);
+    let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(
+        json["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("Personal, Work")),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_threshold_is_a_percentage_used_and_told_as_what_is_left() {
+    let place = Place::new();
+    let said = place.baton(&["threshold", "101"]).refused(2);
+    assert!(
+        said.contains("`101` is no threshold: it must be from 0 to 100"),
+        "{said}"
+    );
+    with_accounts(&place.data());
+    let said = place
+        .baton(&["threshold", "work", "95", "--window", "5h", "--reserve"])
+        .fine();
+    assert!(
+        said.contains("Work") && said.contains("5 % left of the 5 h window"),
+        "{said}"
+    );
+    let json = place.baton(&["accounts", "list", "--json"]).json();
+    let work = &json["accounts"][1];
+    assert_eq!(work["window_thresholds"], serde_json::json!([[300, 95.0]]));
+    assert_eq!(work["reserve"], true);
+    let said = place.baton(&["threshold", "100"]).fine();
+    assert!(said.contains("Personal, Work: no threshold"), "{said}");
+    let said = place
+        .baton(&["threshold", "95", "--window", "fortnight"])
+        .refused(2);
+    assert!(said.contains("`5h`, `week`"), "{said}");
+}
+
+#[test]
+fn accounts_are_listed_ordered_renamed_and_skipped() {
+    let place = Place::new();
+    with_accounts(&place.data());
+    place.baton(&["accounts", "move", "Work", "1"]).fine();
+    place.baton(&["accounts", "rename", "personal", "Home"]).fine();
+    place.baton(&["accounts", "skip", "Home"]).fine();
+    place.baton(&["accounts", "credits", "Work", "on"]).fine();
+    let list = place.baton(&["accounts", "list"]).fine();
+    let lines: Vec<&str> = list.lines().collect();
+    assert!(
+        lines[0].contains("Work") && lines[0].contains("Eligible"),
+        "{list}"
+    );
+    assert!(
+        lines[1].contains("Home") && lines[1].contains("Skipped"),
+        "{list}"
+    );
+    let why = place.baton(&["why"]).fine();
+    assert!(
+        why.starts_with("Next request: Work (the active account from now on (first use))"),
+        "{why}"
+    );
+    assert!(
+        place
+            .baton(&["log", "--limit", "5"])
+            .fine()
+            .contains("Personal added")
+            || place
+                .baton(&["log", "--limit", "5"])
+                .fine()
+                .contains("Home added")
+    );
+    let why = place.baton(&["why", "--json"]).json();
+    assert_eq!(why["next"]["lines"][1]["text"], "Skipped");
+}
+
+#[test]
+fn adding_asks_first_and_says_what_is_wrong_with_the_file() {
+    let place = Place::new();
+    let add = |extra: &[&str]| {
+        let args = ["accounts", "add", "--from", "auth.json", "--label", "Personal"];
+        place.baton(&[args.as_slice(), extra].concat()).refused(1)
+    };
+    assert!(
+        add(&["--yes"]).contains("there is no file"),
+        "a file that isn't there"
+    );
+    fs::write(place.path("auth.json"), "not json").unwrap();
+    let said = add(&[]);
+    assert!(
+        said.contains("--yes") && said.contains("nothing is done"),
+        "{said}"
+    );
+    let said = add(&["--yes"]);
+    assert!(said.contains("auth.json"), "{said}");
+    fs::write(place.path("auth.json"), r#"{"OPENAI_API_KEY":"sk-secret"}"#).unwrap();
+    let said = add(&["--yes"]);
+    assert!(said.contains("error: ") && !said.contains("sk-secret"), "{said}");
+}
+
+#[test]
+fn without_a_keychain_nothing_is_moved() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let text = runtime.block_on(auth_json("Personal"));
+    fs::write(place.path("auth.json"), &text).unwrap();
+    let said = place
+        .baton(&[
+            "accounts",
+            "add",
+            "--from",
+            "auth.json",
+            "--label",
+            "Personal",
+            "--yes",
+        ])
+        .refused(1);
+    assert!(said.contains("keychain"), "{said}");
+    assert!(
+        !said.contains("eyJ") && !said.contains('@'),
+        "no token, no e-mail: {said}"
+    );
+    assert_eq!(fs::read_to_string(place.path("auth.json")).unwrap(), text);
+    assert_eq!(
+        place.baton(&["accounts", "list", "--json"]).json()["accounts"],
+        serde_json::json!([])
+    );
+}
+
+#[test]
+fn stop_needs_a_running_baton() {
+    let said = Place::new().baton(&["stop"]).refused(1);
+    assert!(
+        said.contains("Baton isn't running: start it with `baton serve`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_unreadable_settings_file_is_named_with_its_place() {
+    let place = Place::new();
+    fs::create_dir_all(place.data()).unwrap();
+    fs::write(place.data().join("settings.toml"), "strategy = \"fastest\"\n").unwrap();
+    let said = place.baton(&["status"]).refused(1);
+    assert!(
+        said.contains("settings.toml, line 1") && said.contains("round_robin"),
+        "{said}"
+    );
+}
