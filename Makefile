@@ -27,6 +27,8 @@ test: ## Check everything: formatting, lints, tests. Needs no display
 	@# The crates of other platforms too: their licences are read offline.
 	@$(TOOLS) cargo fetch --locked
 	@$(MAKE) --no-print-directory lint
+	@# The end-to-end tests run the program itself.
+	@$(TOOLS) cargo build --locked --package baton-cli
 	@$(TOOLS) cargo test --locked --workspace
 
 .PHONY: lint

@@ -9,7 +9,6 @@ use std::{
 };
 
 use baton_engine::control::protocol::BaseUrls;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -18,7 +17,10 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::outside::Outside;
+use crate::{
+    child::{Group, spawn},
+    outside::Outside,
+};
 
 const VERSION: &str = "0.169.0";
 /// A CLI that takes longer hangs, whatever it waits for. The slowest story has a CLI wait for a few seconds.
@@ -102,11 +104,8 @@ impl Codex {
             .envs(self.outside.environment())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .process_group(0);
-        let mut child = command.spawn().expect("the CLI starts");
-        let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+            .stderr(Stdio::piped());
+        let (mut child, group) = spawn(&mut command, "@openai/codex");
         let (mut out, mut err) = (
             child.stdout.take().expect("piped"),
             child.stderr.take().expect("piped"),
@@ -172,18 +171,6 @@ pub(crate) fn exec() -> &'static [&'static str] {
         "--skip-git-repo-check",
         "--dangerously-bypass-approvals-and-sandbox",
     ]
-}
-
-/// Everything that the CLI starts is in one process group, which ends with it.
-#[derive(Debug)]
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0.take() {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
 }
 
 /// A CLI at work.
