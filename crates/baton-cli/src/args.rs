@@ -13,11 +13,11 @@ use crate::parse;
 pub(crate) struct Args {
     /// Where Baton keeps its settings and records, and finds a running Baton [env: BATON_DATA_DIR]
     // Not read from the environment by clap: the demo must tell a named directory from the person's usual one.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) data_dir: Option<PathBuf>,
 
     /// Print JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
 
     /// What to log to stderr, e.g. `info` or `baton_engine=debug`
@@ -156,8 +156,8 @@ pub(crate) enum Switch {
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "baton threshold [ACCOUNT] <PERCENT> [OPTIONS]")]
 pub(crate) struct ThresholdArgs {
-    /// The account (all of them, if none is named), and the percent *used* at which it is held back; 100 is off
-    #[arg(value_names = ["ACCOUNT", "PERCENT"], num_args = 1..=2, required = true)]
+    /// The percent *used* at which an account is held back (100 is off); the account before it, or all if none is named
+    #[arg(value_name = "PERCENT", num_args = 1..=2, required = true)]
     pub(crate) what: Vec<String>,
     /// Only for this window: 5h, week, or minutes such as 300m
     #[arg(long, value_name = "WINDOW", value_parser = parse::window)]

@@ -18,7 +18,7 @@ mod parse;
 mod serve;
 mod show;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::process::ExitCode;
 
 use args::{Args, Command};
 use clap::{Parser, error::ErrorKind};
@@ -63,7 +63,7 @@ fn not_understood(error: &clap::Error) -> ExitCode {
             | ErrorKind::DisplayVersion
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
-    if !asked_for_help && std::env::args_os().any(|arg| arg == OsString::from("--json")) {
+    if !asked_for_help && std::env::args_os().any(|arg| arg == "--json") {
         let text = error.to_string();
         let message = text
             .trim_start_matches("error: ")

@@ -25,6 +25,9 @@ pub(super) struct Chart {
     pub(super) most: usize,
 }
 
+/// A measure in words.
+type Told = fn(&Measures) -> String;
+
 /// One strategy.
 pub(super) struct Lane {
     pub(super) strategy: Strategy,
@@ -173,7 +176,7 @@ impl Chart {
                 .map(|lane| (lane.strategy.name().to_owned(), Tint::Strong)),
         );
         table.row(head);
-        let measured: [(&str, fn(&Measures) -> String); 6] = [
+        let measured: [(&str, Told); 6] = [
             ("turns done", |m| m.turns.to_string()),
             ("changes of account", |m| m.changes_of_account.to_string()),
             ("between the two resets", |m| {

@@ -32,8 +32,9 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(out: Out, heading: String) -> Self {
         if out.terminal() && !out.json {
-            // No cursor blinking in the middle of the bars.
-            out.print_raw("\x1b[?25l");
+            // No cursor in the middle of the bars; and a line too long for the terminal is cut, or drawing over it would
+            // miss its second half.
+            out.print_raw("\x1b[?25l\x1b[?7l");
         } else if !out.json {
             out.print(&heading);
         }
@@ -180,7 +181,7 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         if self.out.terminal() && !self.out.json {
-            self.out.print_raw("\x1b[?25h");
+            self.out.print_raw("\x1b[?7h\x1b[?25h");
         }
     }
 }

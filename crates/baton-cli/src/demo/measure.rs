@@ -82,11 +82,20 @@ pub(super) fn comparison(sequential: &Measures, balanced: &Measures) -> String {
         _ => format!("Balanced stood still for less time ({theirs} min against {ours})."),
     };
     let gap = |measures: &Measures| measures.reset_gap.map_or("an unknown time".to_owned(), hours);
+    let times = |count: usize| {
+        if count == 1 {
+            "once".to_owned()
+        } else {
+            format!("{count} times")
+        }
+    };
     format!(
-        "{blocked} What differs: sequential changed the account {} times, balanced {} times; and the two accounts come back \
-         {} apart under sequential, {} apart under balanced.",
-        sequential.changes_of_account,
-        balanced.changes_of_account,
+        "{blocked} Sequential stood still {}, balanced {}; it changed the account {}, balanced {}; and its two accounts come \
+         back {} apart, those of balanced {}.",
+        times(sequential.blocks),
+        times(balanced.blocks),
+        times(sequential.changes_of_account),
+        times(balanced.changes_of_account),
         gap(sequential),
         gap(balanced)
     )
