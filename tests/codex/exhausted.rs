@@ -52,6 +52,8 @@ async fn within_the_allowed_wait_the_cli_waits_in_silence() {
         for prompt in ["one", "two", "three"] {
             stage.codex(prompt).await.answered(&answer_to(prompt));
         }
+        // A spent account refuses: that A served again proves that it was waited for.
+        assert_eq!(stage.both_served(), (2, 1), "{on:?}");
         stage.all_in_order();
     }
 }

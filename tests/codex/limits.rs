@@ -3,7 +3,7 @@
 use baton_core::Cause;
 use baton_sim::{Crossing, LimitForm};
 
-use crate::stage::{BOTH, On, Stage, answer_to, two};
+use crate::stage::{BOTH, On, Stage, account, answer_to, two};
 
 /// In place of an answer: as a status or an error frame, inside a 200 stream as two kinds of event.
 const FORMS: [LimitForm; 3] = [LimitForm::Head, LimitForm::Failed, LimitForm::ErrorEvent];
@@ -68,6 +68,24 @@ async fn on_the_first_frame_of_a_websocket() {
     stage.codex("on a").await.answered(&answer_to("on a"));
     stage.codex("on b").await.answered(&answer_to("on b"));
     handed_over_once(&mut stage, (1, 1));
+}
+
+/// Two accounts run out in one turn.
+#[tokio::test]
+async fn twice_in_one_turn() {
+    for on in BOTH {
+        let scenario = two(1.0, 1.0).account(account("c", 10.0));
+        let mut stage = Stage::of(&["a", "b", "c"], on, scenario).await;
+        let run = stage
+            .codex("look around [tools: 3 echo was here | tee -a traces]")
+            .await;
+        run.answered(&answer_to("look around"));
+        assert_eq!((run.commands.len(), stage.traces()), (3, 3), "{on:?}: {run}");
+        assert_eq!((stage.both_served(), stage.served("c")), ((1, 1), 2), "{on:?}");
+        let active: Vec<String> = stage.switches().into_iter().map(|(to, _)| to).collect();
+        assert_eq!(active, ["a", "b", "c"], "{on:?}");
+        stage.all_in_order();
+    }
 }
 
 /// Encrypted reasoning that only A can read is in the conversation when B takes over.

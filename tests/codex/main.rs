@@ -1,7 +1,7 @@
 //! End to end: the real Codex CLI, through Baton, to a simulated backend. Nothing leaves this machine.
 //!
-//! - [`turns`], [`limits`], [`plan`], [`exhausted`], [`sessions`]: the stories, each on WebSocket and on HTTP, with a
-//!   Baton inside the test; [`stage`] sets them up
+//! - [`turns`], [`limits`], [`plan`], [`exhausted`], [`sessions`], [`troubles`]: the stories, each on WebSocket and on
+//!   HTTP, with a Baton inside the test; [`stage`] sets them up
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
 //! - [`cli`]: the CLI as a child, with a `CODEX_HOME` of its own; [`child`]: children that end with the test
 //! - [`outside`]: a proxy that refuses, and notes who wants to leave
@@ -17,6 +17,7 @@ mod outside;
 mod plan;
 mod sessions;
 mod stage;
+mod troubles;
 mod turns;
 #[cfg(target_os = "linux")]
 mod whole;

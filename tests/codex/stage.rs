@@ -59,6 +59,11 @@ pub(crate) fn answer_to(prompt: &str) -> String {
 impl Stage {
     /// Accounts `a` and `b`, in this order.
     pub(crate) async fn with(on: On, scenario: Scenario) -> Self {
+        Self::of(&["a", "b"], on, scenario).await
+    }
+
+    /// These accounts, in this order.
+    pub(crate) async fn of(accounts: &[&str], on: On, scenario: Scenario) -> Self {
         let sim = Sim::start(scenario).await;
         if on == On::Http {
             // What the CLI takes as: no WebSockets here, for the whole conversation.
@@ -77,7 +82,7 @@ impl Stage {
         });
         let baton = Box::pin(baton).await.expect("Baton starts");
         let events = baton.events();
-        for name in ["a", "b"] {
+        for name in accounts {
             let auth = sim.account(name).auth_json();
             baton
                 .add_auth_json(auth.as_bytes(), name)
