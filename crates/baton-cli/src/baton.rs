@@ -1,6 +1,9 @@
 //! Whom a command talks to: the running Baton over its control socket, else the data directory itself.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use baton_engine::{
     Engine, Options,
@@ -8,9 +11,16 @@ use baton_engine::{
         client::{Client, ConnectError},
         protocol::{Command, Reply, Snapshot},
     },
+    engine::StartError,
+    instance::InstanceError,
 };
+use tokio::time;
 
 use crate::error::Failure;
+
+/// For a data directory that another process holds without answering.
+const PATIENCE: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(50);
 
 pub(crate) enum Baton {
     Running(Client),
@@ -20,10 +30,26 @@ pub(crate) enum Baton {
 impl Baton {
     pub(crate) async fn find(data_dir: Option<&Path>) -> Result<Self, Failure> {
         let options = Options::from_env(data_dir, None)?;
-        match Client::connect(&options.data_dir).await {
-            Ok(client) => Ok(Self::Running(client)),
-            Err(ConnectError::NotRunning) => Ok(Self::Offline(Box::new(Engine::offline(options).await?))),
-            Err(error) => Err(error.into()),
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match Client::connect(&options.data_dir).await {
+                Ok(client) => return Ok(Self::Running(client)),
+                Err(ConnectError::NotRunning) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match Box::pin(Engine::offline(options.clone())).await {
+                Ok(engine) => return Ok(Self::Offline(Box::new(engine))),
+                // Another command is at it, or a Baton is just starting or ending.
+                Err(StartError::Instance(InstanceError::Running { .. })) if Instant::now() < until => {
+                    time::sleep(AGAIN).await;
+                }
+                Err(StartError::Instance(error @ InstanceError::Running { .. })) => {
+                    return Err(Failure::new(format!(
+                        "{error}, but it doesn't answer; if it goes on like this, end that process"
+                    )));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 

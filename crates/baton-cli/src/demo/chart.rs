@@ -13,8 +13,8 @@ use super::{
 };
 use crate::show::{Style, Table, Tint};
 
-/// Cells of the axis: ten minutes each on a day of eight hours.
-pub(super) const CELLS: usize = 48;
+/// Cells of the axis: ten minutes each on a day of ten hours.
+pub(super) const CELLS: usize = 60;
 const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 pub(super) struct Chart {
@@ -101,7 +101,7 @@ impl Chart {
         }
         let axis: String = axis.into_iter().collect();
         let mut out = format!(
-            "{:<12}{:<10}{}\n",
+            "{:<11}{:<9}{}\n",
             "",
             "",
             style.paint(Tint::Faint, axis.trim_end())
@@ -111,8 +111,8 @@ impl Chart {
                 let title = if index == 0 { lane.strategy.name() } else { "" };
                 let cells = self.row(lane, index);
                 out.push_str(&format!(
-                    "{}{:<10}{}\n",
-                    style.paint(Tint::Strong, &format!("{title:<12}")),
+                    "{}{:<9}{}\n",
+                    style.paint(Tint::Strong, &format!("{title:<11}")),
                     role.label,
                     style.paint(colour(index), &cells)
                 ));
@@ -124,14 +124,14 @@ impl Chart {
                 continue;
             }
             out.push_str(&format!(
-                "{:<12}{:<10}{}\n",
+                "{:<11}{:<9}{}\n",
                 "",
                 "blocked",
                 style.paint(Tint::Bad, blocked.trim_end())
             ));
         }
         out.push_str(&format!(
-            "{:<22}{}\n",
+            "{:<20}{}\n",
             "",
             style.paint(
                 Tint::Faint,

@@ -74,7 +74,7 @@ async fn play(args: &DemoArgs, folders: &Folders, out: Out) -> Result<ExitCode, 
         .transpose()?;
     let mut balanced = Stage::set(Strategy::Balanced, scenario(), &folders.second()).await?;
     let heading = format!(
-        "Baton on two simulated accounts: a working day of {} in {:.0} s, through the real proxy",
+        "Baton on two simulated accounts: a long day of {} in {:.0} s, through the real proxy",
         measure::hours(scenario::DAY),
         scenario::DAY.as_secs_f64() / args.speed
     );

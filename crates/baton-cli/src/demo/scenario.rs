@@ -18,8 +18,8 @@ pub(super) const CAST: [Role; 2] = [
     },
 ];
 
-/// How long the day is, simulated.
-pub(super) const DAY: Duration = Duration::from_secs(8 * 3600);
+/// How long the day is, simulated: two rounds of the five-hour windows, so that no strategy is measured in mid-round.
+pub(super) const DAY: Duration = Duration::from_secs(10 * 3600);
 pub(super) const FIVE_HOURS: Duration = Duration::from_secs(5 * 3600);
 const STARTS_AT_HOUR: i8 = 9;
 
