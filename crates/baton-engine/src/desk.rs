@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use baton_core::{AccountId, Decision, Event, Pool, Reading, Report, Request, Timestamp, trial::Pick};
+use baton_core::{
+    AccountId, AccountState, Decision, Event, Pool, Reading, Report, Request, Timestamp, trial::Pick,
+};
 use tokio::sync::{broadcast, watch};
 
 use crate::clock::Clock;
@@ -100,13 +102,40 @@ impl Desk {
         })
     }
 
+    /// Wakes who waits for changes only if a state has changed: most answers report that all is well, as before.
     pub(crate) fn report(&self, reports: &[Report]) {
-        if !reports.is_empty() {
-            self.change(|pool, now, events| {
-                for report in reports {
-                    pool.report(report, now, events);
-                }
-            });
+        if reports.is_empty() {
+            return;
+        }
+        let now = self.now();
+        let mut events = Vec::new();
+        let changed = {
+            let mut pool = self.lock();
+            let generation =
+                |pool: &Pool, report: &Report| pool.account(report.account).map(AccountState::generation);
+            let mut changed = false;
+            for report in reports {
+                let before = generation(&pool, report);
+                pool.report(report, now, &mut events);
+                changed |= generation(&pool, report) != before;
+            }
+            changed
+        };
+        let told = !events.is_empty();
+        self.tell(events);
+        if changed || told {
+            self.changed();
+        }
+    }
+
+    /// Reports that `pick` serves. What that changes of its state (it has cooled down) doesn't make the rest of the same
+    /// answer late.
+    pub(crate) fn report_success(&self, pick: &mut Pick, reports: &[Report]) {
+        let current = |pick: &Pick| self.pick(pick.account).map(|pick| pick.generation);
+        let in_time = current(pick) == Some(pick.generation);
+        self.report(reports);
+        if let Some(generation) = current(pick).filter(|_| in_time) {
+            pick.generation = generation;
         }
     }
 
@@ -117,7 +146,7 @@ impl Desk {
     }
 
     pub(crate) fn compacted(&self, thread: u64, account: AccountId) {
-        self.change(|pool, _, _| pool.compacted(thread, account));
+        self.lock().compacted(thread, account);
     }
 
     fn tell(&self, events: Vec<Event>) {

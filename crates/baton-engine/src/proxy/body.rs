@@ -1,10 +1,7 @@
 //! A request's body: kept whole for replay up to a bound, streamed on beyond it.
 
-use std::io::Read;
-
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
-use http::{HeaderMap, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 
@@ -12,8 +9,6 @@ use crate::net::{Body, BoxError, full};
 
 /// Kept for replay. Larger bodies stream without.
 const KEPT: usize = 32 * 1024 * 1024;
-/// A compressed body may grow to this much; what grows further passes untouched.
-const DECODED: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) enum Kept {
@@ -80,21 +75,4 @@ fn join(parts: &[Bytes], size: usize) -> Bytes {
         whole.extend_from_slice(part);
     }
     whole.freeze()
-}
-
-/// The body's JSON, decoded where that is possible; `None` where it isn't, or where it grows too large.
-pub(super) fn decoded(headers: &HeaderMap, body: &Bytes) -> Option<Bytes> {
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .map_or("identity", |value| value.to_str().unwrap_or("?"));
-    match encoding {
-        "identity" => Some(body.clone()),
-        "zstd" => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(body.as_ref()).ok()?;
-            let mut decoded = Vec::new();
-            let size = decoder.take(DECODED + 1).read_to_end(&mut decoded).ok()?;
-            (size as u64 <= DECODED).then(|| decoded.into())
-        }
-        _ => None,
-    }
 }

@@ -61,7 +61,7 @@ pub(super) fn authorise<B>(request: &Request<B>, secret: &SecretString) -> Resul
     // `split_once` took the slash before the rest.
     let below = rest
         .strip_prefix(&BACKEND[1..])
-        .filter(|below| below.starts_with('/'));
+        .filter(|below| below.starts_with('/') && !climbs(below));
     let (true, Some(below)) = (right, below) else {
         return Err(unknown());
     };
@@ -80,9 +80,20 @@ fn kind(method: &Method, headers: &HeaderMap, path: &str) -> Kind {
         (&Method::GET, "/codex/models") => Kind::Models,
         (&Method::GET, "/wham/accounts/check") => Kind::AccountsCheck,
         (&Method::GET, "/wham/usage") => Kind::Usage,
-        (_, path) if path.starts_with("/wham/rate-limit-reset-credits") => Kind::ResetCredits,
+        (_, path) if is_or_below(path, "/wham/rate-limit-reset-credits") => Kind::ResetCredits,
         _ => Kind::Other,
     }
+}
+
+fn is_or_below(path: &str, route: &str) -> bool {
+    path.strip_prefix(route)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Dot segments, however written: a route's credentials are for that route.
+fn climbs(path: &str) -> bool {
+    path.split(['/', '\\'])
+        .any(|segment| matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | ".."))
 }
 
 fn loopback_host(headers: &HeaderMap) -> bool {
@@ -145,6 +156,8 @@ mod tests {
             "/s3cretx/backend-api/codex/models",
             "/s3cret/backend-apix/codex",
             "/s3cret/other",
+            "/s3cret/backend-api/wham/rate-limit-reset-credits/../../accounts",
+            "/s3cret/backend-api/wham/rate-limit-reset-credits/.%2E/usage",
             "/s3cret",
             "/",
         ] {

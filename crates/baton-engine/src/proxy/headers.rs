@@ -6,16 +6,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request, response};
 use secrecy::ExposeSecret;
 
 use super::{Shared, serve::Chosen};
+use crate::grants::Access;
 
 pub(super) const ACCOUNT_ID: HeaderName = HeaderName::from_static("chatgpt-account-id");
 const ROUTING_OVERRIDE: HeaderName = HeaderName::from_static("x-openai-account-routing-override");
 const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
 
 /// Of one connection only (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
     header::TE,
     header::TRAILER,
     header::TRANSFER_ENCODING,
@@ -37,16 +40,24 @@ pub(super) fn to_upstream(shared: &Shared, parts: &request::Parts, rest: &str) -
     Some(parts)
 }
 
-/// Puts the chosen account's credentials in place of the CLI's, and drops what belongs to another account.
-pub(super) fn attach(shared: &Shared, headers: &mut HeaderMap, chosen: &Chosen) {
-    let bearer = format!("Bearer {}", chosen.access.token.expose_secret());
+/// Puts an account's credentials in place of whatever was there. What can't be put isn't left to the CLI's own either.
+pub(super) fn credentials(headers: &mut HeaderMap, access: &Access) {
+    for theirs in [header::AUTHORIZATION, header::COOKIE, ACCOUNT_ID] {
+        headers.remove(theirs);
+    }
+    let bearer = format!("Bearer {}", access.token.expose_secret());
     if let Ok(mut value) = HeaderValue::from_str(&bearer) {
         value.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, value);
     }
-    if let Ok(value) = HeaderValue::from_str(&chosen.access.account_header) {
+    if let Ok(value) = HeaderValue::from_str(&access.account_header) {
         headers.insert(ACCOUNT_ID, value);
     }
+}
+
+/// Puts the chosen account's credentials in place of the CLI's, and drops what belongs to another account.
+pub(super) fn attach(shared: &Shared, headers: &mut HeaderMap, chosen: &Chosen) {
+    credentials(headers, &chosen.access);
     match chosen
         .routing_override
         .as_deref()
@@ -66,10 +77,13 @@ pub(super) fn foreign_turn_state(shared: &Shared, headers: &HeaderMap, chosen: &
     headers.get(TURN_STATE).is_some_and(foreign)
 }
 
-/// An upstream's answer as it goes to the CLI.
+/// An upstream's answer as it goes to the CLI. `account`: the one of the pool that it was given to.
 pub(super) fn to_client(shared: &Shared, parts: &mut response::Parts, account: Option<AccountId>) {
     drop_hop_by_hop(&mut parts.headers);
-    if let (Some(account), Some(state)) = (account, parts.headers.get(TURN_STATE)) {
+    let Some(account) = account else { return };
+    // A session of the account's own.
+    parts.headers.remove(header::SET_COOKIE);
+    if let Some(state) = parts.headers.get(TURN_STATE) {
         shared.turn_states.remember(state.as_bytes(), account);
     }
 }

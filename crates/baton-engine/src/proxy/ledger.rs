@@ -11,6 +11,9 @@ use crate::{
     store::Writer,
 };
 
+/// Until something better is known.
+const CLIENT_LEFT: &str = "client_left";
+
 #[derive(Clone, Debug)]
 pub(super) struct Ledger(Arc<Writer>);
 
@@ -29,7 +32,7 @@ impl Ledger {
                 thread: who.thread.map(|thread| format!("{thread:016x}")),
                 model: who.model.as_deref().map(str::to_owned),
                 transport,
-                outcome: "client_left".to_owned(),
+                outcome: CLIENT_LEFT.to_owned(),
                 first_output_ms: None,
                 failovers: 0,
                 input_tokens: None,
@@ -66,6 +69,11 @@ impl Entry {
         }
     }
 
+    /// Who was asked last.
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.line.as_ref()?.account
+    }
+
     pub(super) fn first_output(&mut self) {
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Some(line) = &mut self.line {
@@ -79,6 +87,13 @@ impl Entry {
             line.output_tokens = usage.map(|usage| usage.output);
         }
         self.outcome("completed");
+    }
+
+    /// The answer is over, and nothing in it said how.
+    pub(super) fn ended(&mut self, broken: bool) {
+        if self.line.as_ref().is_some_and(|line| line.outcome == CLIENT_LEFT) {
+            self.outcome(if broken { "cut_after_output" } else { "completed" });
+        }
     }
 
     pub(super) fn outcome(&mut self, outcome: &str) {

@@ -5,6 +5,7 @@ use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -17,6 +18,8 @@ use crate::control::protocol::BaseUrls;
 
 /// Ports tried after the wanted one, when that is taken.
 const NEIGHBOURS: u16 = 20;
+/// Handles that are lacking don't come back at once.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub struct Listener {
@@ -120,7 +123,7 @@ pub(super) fn accept(listener: Listener, shared: &Arc<Shared>) {
                     // Out of file handles, or a connection reset before it was accepted: others go on.
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::task::yield_now().await;
+                        tokio::time::sleep(ACCEPT_AGAIN).await;
                     }
                 }
             }

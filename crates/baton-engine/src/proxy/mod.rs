@@ -4,6 +4,7 @@
 //!
 //! [`own`] answers what must be answered for the pool rather than for the CLI's login, and passes the rest through.
 
+mod asked;
 mod body;
 mod guard;
 mod headers;
@@ -17,9 +18,12 @@ mod serve;
 mod socket;
 mod turn_states;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use baton_core::explain::Words;
@@ -59,11 +63,26 @@ pub(crate) struct Shared {
     cut: CancellationToken,
 }
 
-/// The proxy, serving.
-#[derive(Debug)]
+/// The proxy, serving for as long as this lives.
 pub struct Proxy {
     shared: Arc<Shared>,
     base_urls: BaseUrls,
+}
+
+/// Without the base URLs: the secret is in them.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("upstream", &self.shared.upstream.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.draining.cancel();
+        self.shared.cut.cancel();
+    }
 }
 
 /// What the proxy works with.

@@ -1,6 +1,6 @@
 //! Everything but model requests: what is answered for the pool, and what passes with whose credentials.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use baton_core::{AccountId, Choice, Request as Wanted, choose};
 use baton_wire::{CliIdentity, accounts_check as check, headers as quota_headers, jwt, usage as wham};
@@ -20,6 +20,8 @@ use crate::net::{Body, empty, full, streamed, whole};
 
 /// A side route's request body is kept up to this much, for one try after a refresh.
 const SIDE_BODY: usize = 1024 * 1024;
+/// After this long, what is known of the quota must do.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// "Workspace routing", for the id that the CLI sent.
 pub(super) fn accounts_check(request: &Request<Incoming>) -> Response<Body> {
@@ -49,17 +51,12 @@ pub(super) async fn usage(
     let asked = Request::builder().body(()).map(|request| request.into_parts().0);
     if let Ok(mut parts) = asked {
         parts.headers.clone_from(request.headers());
-        if let Some(answer) = ask_as(shared, account, &parts, &route.rest, Bytes::new()).await
-            && answer.status().is_success()
-            && let Some(body) = whole(answer.into_body(), SIDE_BODY).await
+        parts.headers.remove(header::ACCEPT_ENCODING);
+        let asked = tokio::time::timeout(PATIENCE, usage_of(shared, account, &parts, &route.rest)).await;
+        if let Ok(Some(body)) = asked
+            && let Some(body) = wham::rewrite_identity(&body, &identity)
         {
-            let now = shared.desk.now();
-            if let (Some(reading), Some(mut pick)) = (wham::read(&body, now), shared.desk.pick(account)) {
-                shared.desk.learn(&mut pick, &reading);
-            }
-            if let Some(body) = wham::rewrite_identity(&body, &identity) {
-                return own(StatusCode::OK, body);
-            }
+            return own(StatusCode::OK, body);
         }
     }
     // What is known must do.
@@ -70,6 +67,25 @@ pub(super) async fn usage(
         wham::synthesize(&quota, plan, &identity, now)
     });
     own(StatusCode::OK, body)
+}
+
+/// The upstream's own answer, which the pool learns from too.
+async fn usage_of(
+    shared: &Arc<Shared>,
+    account: AccountId,
+    parts: &http::request::Parts,
+    rest: &str,
+) -> Option<Bytes> {
+    let mut pick = shared.desk.pick(account)?;
+    let answer = ask_as(shared, account, parts, rest, Bytes::new()).await?;
+    if !answer.status().is_success() {
+        return None;
+    }
+    let body = whole(answer.into_body(), SIDE_BODY).await?;
+    if let Some(reading) = wham::read(&body, shared.desk.now()) {
+        shared.desk.learn(&mut pick, &reading);
+    }
+    Some(body)
 }
 
 /// With the credentials of the account that the next request would use; with the CLI's own where there is none.

@@ -51,35 +51,36 @@ impl Watch {
     }
 
     pub(super) fn take(&mut self, chunk: &[u8], entry: &mut Entry) -> Option<Failure> {
-        let mut found = Vec::new();
-        let now = self.shared.desk.now();
-        self.scanner.feed(chunk, now, &mut |event| found.push(event));
         let base = self.consumed;
         self.consumed += chunk.len() as u64;
-        for event in found {
-            // An event that began in an earlier chunk is cut off at the start of this one.
-            let at = usize::try_from(event.start.saturating_sub(base)).unwrap_or(0);
-            if let Some(failure) = self.meet(event.what, at, entry) {
-                return Some(failure);
+        let mut failure = None;
+        let mut scanner = std::mem::take(&mut self.scanner);
+        scanner.feed(chunk, self.shared.desk.now(), &mut |event| {
+            if failure.is_none() {
+                // An event that began in an earlier chunk is cut off at the start of this one.
+                let at = usize::try_from(event.start.saturating_sub(base)).unwrap_or(0);
+                failure = self.meet(event.what, at, entry);
             }
-        }
-        None
+        });
+        self.scanner = scanner;
+        failure
     }
 
     /// The stream is over; `Some` if it wasn't whole.
     pub(super) fn finish(&mut self, entry: &mut Entry) -> Option<Failure> {
-        let mut found = Vec::new();
-        let now = self.shared.desk.now();
-        self.scanner.finish(now, &mut |event| found.push(event));
-        let failure = found
-            .into_iter()
-            .find_map(|event| self.meet(event.what, 0, entry));
+        let mut failure = None;
+        let mut scanner = std::mem::take(&mut self.scanner);
+        scanner.finish(self.shared.desk.now(), &mut |event| {
+            if failure.is_none() {
+                failure = self.meet(event.what, 0, entry);
+            }
+        });
         let broken = Failure {
             outcome: Outcome::Broken,
             at: 0,
             after_output: self.output,
         };
-        failure.or_else(|| (!self.scanner.clean_end()).then_some(broken))
+        failure.or_else(|| (!scanner.clean_end()).then_some(broken))
     }
 
     fn meet(&mut self, what: What, at: usize, entry: &mut Entry) -> Option<Failure> {
@@ -109,7 +110,11 @@ impl Watch {
                 self.completed = true;
                 entry.completed(usage);
             }
-            What::Held(_) | What::Output | What::TurnState(_) => {}
+            What::TurnState(state) => self
+                .shared
+                .turn_states
+                .remember(state.as_bytes(), self.pick.account),
+            What::Held(_) | What::Output => {}
         }
         None
     }
@@ -221,9 +226,11 @@ impl Relay {
             .and_then(|watch| watch.finish(&mut self.entry))
         {
             self.failed(Bytes::new(), &failure);
-        } else if broken && self.watch.is_none() {
-            self.cut = true;
+            return;
         }
+        // What isn't watched is broken off where it broke off.
+        self.cut = broken && self.watch.is_none();
+        self.entry.ended(self.cut);
     }
 }
 

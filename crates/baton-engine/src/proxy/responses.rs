@@ -12,12 +12,13 @@ use hyper::{Request, body::Incoming};
 
 use super::{
     Running, Shared,
-    body::{Kept, decoded},
+    asked::{Asked, on_body},
+    body::Kept,
     guard::{self, Route},
     headers,
     ledger::Entry,
     relay::{Relay, Watch},
-    serve::{self, After, Chosen, Next, Who},
+    serve::{self, After, Chosen, Later, Next, Who},
 };
 use crate::{
     control::protocol::Transport,
@@ -26,6 +27,7 @@ use crate::{
 
 /// Head and events without output are held up to this much, then committed.
 const HELD: usize = 64 * 1024;
+const COMPACT: &str = "/codex/responses/compact";
 /// An error's body is read up to this much to judge it.
 const ERROR_BODY: usize = 256 * 1024;
 
@@ -35,7 +37,7 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, rout
     let Ok(body) = Kept::read(body).await else {
         return guard::refuse(StatusCode::BAD_REQUEST, "The request's body broke off.");
     };
-    let who = who(&parts, &body);
+    let who = who(&parts, &body).await;
     let entry = shared.ledger.open(Transport::Http, &who, shared.desk.now());
     let trial = Trial::new(who.model.as_deref());
     Exchange {
@@ -54,16 +56,17 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, rout
 }
 
 /// The headers tell; the body is read only where they don't.
-fn who(parts: &request::Parts, body: &Kept) -> Who {
+async fn who(parts: &request::Parts, body: &Kept) -> Who {
     let facts = Facts::from_headers(&parts.headers);
     if facts.thread.is_some() && facts.turn.is_some() && facts.model.is_some() {
-        return Who::new(&facts, None);
+        return Who::new(facts, false);
     }
-    let json = body.whole().and_then(|body| decoded(&parts.headers, body));
-    match json.as_deref().map(client::Skim::read) {
-        Some(Ok(skim)) => Who::new(&facts.or(skim.facts.clone()), Some(&skim)),
-        _ => Who::new(&facts, None),
-    }
+    let asked = match body.whole() {
+        Some(body) => on_body(&parts.headers, body.clone(), Asked::read).await,
+        None => None,
+    };
+    let asked = asked.unwrap_or_default();
+    Who::new(facts.or(asked.facts), asked.answers_tool)
 }
 
 struct Exchange {
@@ -106,13 +109,12 @@ impl Exchange {
         loop {
             let mut chosen = match serve::next(&self.shared, &self.who, &mut self.trial).await {
                 Next::Serve(chosen) => chosen,
-                Next::Wait { secs, message, .. } => return self.come_back(secs, &message),
+                Next::Later(later) => return self.later(&later),
                 Next::Refuse(reason) => return self.refuse(&reason),
-                Next::Unreachable(why) => return self.unreachable(&why),
             };
             self.entry.served_by(chosen.pick.account);
             let (outcome, sent, answer) = match self.attempt(&mut chosen).await {
-                Attempt::Delivered(answer, delivery) => return self.deliver(&chosen, answer, delivery),
+                Attempt::Delivered(answer, delivery) => return self.deliver(&mut chosen, answer, delivery),
                 Attempt::Failed {
                     outcome,
                     sent,
@@ -123,8 +125,9 @@ impl Exchange {
             let replayable = self.body.replayable();
             match serve::judge(&self.shared, &mut self.trial, &chosen, &outcome, sent, replayable).await {
                 After::Again => {}
-                After::Strip if self.strip() => {}
+                After::Strip if self.strip().await => {}
                 After::Strip | After::PassOn => return self.pass_on(),
+                After::Later(later) => return self.later(&later),
                 After::Resend => return self.come_back(1, "Baton asks for the request once more."),
             }
         }
@@ -138,12 +141,14 @@ impl Exchange {
         };
         if headers::foreign_turn_state(&self.shared, &self.parts.headers, chosen) {
             // Metadata in the body may repeat it.
-            self.rewrite(client::strip_turn_state);
+            self.rewrite(client::strip_turn_state).await;
         }
         let Some(mut parts) = headers::to_upstream(&self.shared, &self.parts, &self.rest) else {
             return failed(Outcome::ClientError { status: 400 }, SendState::Unsent, None);
         };
         headers::attach(&self.shared, &mut parts.headers, chosen);
+        // An encoded stream couldn't be read here.
+        parts.headers.remove(header::ACCEPT_ENCODING);
         let Some(body) = self.body.send() else {
             return failed(Outcome::Broken, SendState::Sent, None);
         };
@@ -239,20 +244,25 @@ impl Exchange {
         }
     }
 
-    fn deliver(mut self, chosen: &Chosen, answer: Answer, delivery: Delivery) -> Response<Body> {
+    fn deliver(mut self, chosen: &mut Chosen, answer: Answer, delivery: Delivery) -> Response<Body> {
         let Answer {
             mut parts,
             held,
             rest,
         } = answer;
-        self.shared.desk.report(&self.trial.succeeded(chosen.pick));
+        let reports = self.trial.succeeded(chosen.pick);
+        self.shared.desk.report_success(&mut chosen.pick, &reports);
         headers::to_client(&self.shared, &mut parts, Some(chosen.pick.account));
         let relay = match (delivery, rest) {
-            (Delivery::Watched(watch, failure), Some(rest)) => {
+            (Delivery::Watched(mut watch, failure), Some(rest)) => {
+                watch.pick = chosen.pick;
                 Relay::watched(held, rest, *watch, failure, self.entry, self.running)
             }
             (_, rest) => {
-                self.entry.outcome("completed");
+                // An older client's way to ask for it; its answer is no stream.
+                if let Some(thread) = self.who.thread.filter(|_| self.rest.starts_with(COMPACT)) {
+                    self.shared.desk.compacted(thread, chosen.pick.account);
+                }
                 Relay::raw(held, rest, self.entry, self.running)
             }
         };
@@ -260,8 +270,8 @@ impl Exchange {
     }
 
     /// Takes out the encrypted content that the account can't read; false if there is none to take out.
-    fn strip(&mut self) -> bool {
-        let stripped = self.rewrite(client::strip_ciphertext);
+    async fn strip(&mut self) -> bool {
+        let stripped = self.rewrite(client::strip_ciphertext).await;
         if !stripped {
             tracing::warn!(
                 "an account can't read this thread's encrypted history, and it can't be taken out"
@@ -271,12 +281,11 @@ impl Exchange {
     }
 
     /// From then on the body is sent as rewritten, not compressed; false if `rewrite` found nothing to do.
-    fn rewrite(&mut self, rewrite: fn(&[u8]) -> Option<Vec<u8>>) -> bool {
-        let json = self
-            .body
-            .whole()
-            .and_then(|body| decoded(&self.parts.headers, body));
-        let Some(rewritten) = json.and_then(|json| rewrite(&json)) else {
+    async fn rewrite(&mut self, rewrite: fn(&[u8]) -> Option<Vec<u8>>) -> bool {
+        let Some(body) = self.body.whole().cloned() else {
+            return false;
+        };
+        let Some(rewritten) = on_body(&self.parts.headers, body, rewrite).await else {
             return false;
         };
         self.parts.headers.remove(header::CONTENT_ENCODING);
@@ -286,17 +295,22 @@ impl Exchange {
 
     fn pass_on(mut self) -> Response<Body> {
         self.shared.desk.report(&self.trial.given_up());
+        // Never an upstream 401 of a pool account: the CLI would refresh its own token for it (PROTOCOL §4).
+        let last = self
+            .last
+            .take()
+            .filter(|answer| answer.parts.status != StatusCode::UNAUTHORIZED);
         let Some(Answer {
             mut parts,
             held,
             rest,
-        }) = self.last.take()
+        }) = last
         else {
             return self.unreachable("no answer from the upstream");
         };
         self.entry
             .outcome(&format!("passed_on_{}", parts.status.as_u16()));
-        headers::to_client(&self.shared, &mut parts, None);
+        headers::to_client(&self.shared, &mut parts, self.entry.account());
         Response::from_parts(parts, Relay::raw(held, rest, self.entry, self.running).boxed())
     }
 
@@ -314,6 +328,13 @@ impl Exchange {
                 own(StatusCode::TOO_MANY_REQUESTS, body)
             }
             _ => own(StatusCode::BAD_REQUEST, answers::account_error(&message)),
+        }
+    }
+
+    fn later(self, later: &Later) -> Response<Body> {
+        match later {
+            Later::Wait { secs, message } => self.come_back(*secs, message),
+            Later::Unreachable(why) => self.unreachable(why),
         }
     }
 
@@ -342,7 +363,7 @@ fn is_event_stream(parts: &response::Parts) -> bool {
         .get(header::CONTENT_TYPE)
         .map(HeaderValue::as_bytes)
         .unwrap_or_default();
-    // An encoded stream can't be read here; Codex asks for none.
+    // One that is encoded all the same passes as it is.
     content_type.starts_with(b"text/event-stream") && !parts.headers.contains_key(header::CONTENT_ENCODING)
 }
 

@@ -9,10 +9,9 @@ use std::{
 
 use baton_core::{AccountId, Refusal, Timestamp};
 use baton_wire::accounts_check::{self, Routing};
-use http::{Request, header};
-use secrecy::ExposeSecret;
+use http::Request;
 
-use super::{Shared, headers::ACCOUNT_ID};
+use super::{Shared, headers};
 use crate::{
     grants::{Access, GrantError},
     net::empty,
@@ -27,9 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Routings {
-    known: Mutex<HashMap<AccountId, (Routing, Timestamp)>>,
+    known: Mutex<HashMap<AccountId, Known>>,
     /// One question at a time: the requests of a start all need the same answer.
     asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Known {
+    routing: Routing,
+    until: Timestamp,
+    /// Assumed, for the token of this version got no answer: another may.
+    assumed_for: Option<u64>,
 }
 
 impl Routings {
@@ -40,11 +47,11 @@ impl Routings {
         account: AccountId,
         access: &Access,
     ) -> Result<Option<Box<str>>, GrantError> {
-        let routing = match self.known(account, shared.desk.now()) {
+        let routing = match self.known(account, access, shared.desk.now()) {
             Some(routing) => routing,
             None => {
                 let _one = self.asking.lock().await;
-                match self.known(account, shared.desk.now()) {
+                match self.known(account, access, shared.desk.now()) {
                     Some(routing) => routing,
                     None => self.ask(shared, account, access).await,
                 }
@@ -60,12 +67,15 @@ impl Routings {
         Ok(routing.override_)
     }
 
-    fn known(&self, account: AccountId, now: Timestamp) -> Option<Routing> {
+    fn known(&self, account: AccountId, access: &Access, now: Timestamp) -> Option<Routing> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let good = |known: &&Known| {
+            known.until > now && known.assumed_for.is_none_or(|version| version == access.version)
+        };
         known
             .get(&account)
-            .filter(|(_, until)| *until > now)
-            .map(|(routing, _)| routing.clone())
+            .filter(good)
+            .map(|known| known.routing.clone())
     }
 
     async fn ask(&self, shared: &Arc<Shared>, account: AccountId, access: &Access) -> Routing {
@@ -73,17 +83,13 @@ impl Routings {
             "{}/wham/accounts/check",
             shared.upstream.as_str().trim_end_matches('/')
         );
-        let request = Request::get(url)
-            .header(
-                header::AUTHORIZATION,
-                format!("Bearer {}", access.token.expose_secret()),
-            )
-            .header(ACCOUNT_ID, &*access.account_header)
-            .body(empty());
-        let answer = match request {
-            Ok(request) => tokio::time::timeout(PATIENCE, shared.net.call(request))
-                .await
-                .ok(),
+        let answer = match Request::get(url).body(empty()) {
+            Ok(mut request) => {
+                headers::credentials(request.headers_mut(), access);
+                tokio::time::timeout(PATIENCE, shared.net.call(request))
+                    .await
+                    .ok()
+            }
             Err(_) => None,
         };
         let routing = match answer {
@@ -93,12 +99,17 @@ impl Routings {
             _ => None,
         };
         let good_for = if routing.is_some() { GOOD_FOR } else { ASK_AGAIN };
+        let assumed_for = routing.is_none().then_some(access.version);
         let routing = routing.unwrap_or_default();
-        let until = shared.desk.now() + good_for;
+        let known = Known {
+            routing: routing.clone(),
+            until: shared.desk.now() + good_for,
+            assumed_for,
+        };
         self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(account, (routing.clone(), until));
+            .insert(account, known);
         routing
     }
 }

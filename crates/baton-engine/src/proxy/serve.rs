@@ -3,13 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use baton_core::{
-    Choice, Effect, Outcome, RefuseReason, Report, Request, SendState, Step, Trial, Trouble, Turn,
+    Choice, Effect, Outcome, Refusal, RefuseReason, Report, Request, SendState, Step, Trial, Trouble, Turn,
     policy::LONGEST_WAIT, trial::Pick,
 };
-use baton_wire::{Facts, request::Skim};
+use baton_wire::Facts;
 
 use super::Shared;
-use crate::grants::{Access, GrantError};
+use crate::{
+    grants::{Access, GrantError},
+    vault::VaultError,
+};
 
 /// Real time that a request is held here; longer waits are the client's, which knows how to (PROTOCOL §4).
 const HELD_HERE: Duration = Duration::from_secs(5);
@@ -28,18 +31,19 @@ pub(super) struct Who {
 }
 
 impl Who {
-    pub(super) fn new(facts: &Facts, skim: Option<&Skim<'_>>) -> Self {
+    /// `answers_tool`: the input ends in a tool's output.
+    pub(super) fn new(facts: Facts, answers_tool: bool) -> Self {
         let turn = match facts.turn {
             _ if facts.prewarm => Turn::Prewarm,
             Some(id) => Turn::Id(id),
-            None if skim.is_some_and(|skim| skim.input_ends_in_tool_output) => Turn::Continues,
+            None if answers_tool => Turn::Continues,
             None => Turn::New,
         };
         Self {
             session: facts.session,
             thread: facts.thread,
             turn,
-            model: facts.model.clone(),
+            model: facts.model,
         }
     }
 
@@ -65,12 +69,15 @@ pub(super) struct Chosen {
 #[derive(Debug)]
 pub(super) enum Next {
     Serve(Chosen),
-    /// The client is asked to come back after `secs` of real time.
-    Wait {
-        secs: u64,
-        message: String,
-    },
+    Later(Later),
     Refuse(RefuseReason),
+}
+
+/// Why there is no account at the moment, though no account is to blame for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Later {
+    /// The client is asked to come back after `secs` of real time.
+    Wait { secs: u64, message: String },
     /// Sign-in can't be reached for anyone's token.
     Unreachable(String),
 }
@@ -96,10 +103,10 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
                             words.time(until)
                         )
                     });
-                    return Next::Wait {
+                    return Next::Later(Later::Wait {
                         secs: real.min(LONGEST_WAIT).as_secs() + 1,
                         message,
-                    };
+                    });
                 }
                 // Whatever changes meanwhile (a switch, an early reset) may end the wait.
                 tokio::select! {
@@ -112,29 +119,11 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
         };
         match credentials(shared, pick).await {
             Ok(chosen) => return Next::Serve(chosen),
-            Err(GrantError::NeedsAttention(reason)) => {
-                let effect = Effect::NeedsAttention { reason };
-                shared.desk.report(&[Report {
-                    account: pick.account,
-                    generation: pick.generation,
-                    effect,
-                }]);
-            }
-            Err(GrantError::Keychain(error)) => {
-                let message = format!("Baton: {error}");
-                return Next::Wait {
-                    secs: KEYCHAIN_AGAIN,
-                    message,
-                };
-            }
+            Err(GrantError::NeedsAttention(reason)) => needs_attention(shared, pick, reason),
+            Err(GrantError::Keychain(error)) => return Next::Later(keychain(&error)),
             Err(GrantError::Transient(why)) => {
-                let outcome = Outcome::ServerTrouble(Trouble::Connect);
-                let ruling = trial.judge(pick, &outcome, SendState::Unsent, true, shared.desk.now());
-                shared.desk.report(ruling.report.as_slice());
-                match ruling.step {
-                    Step::Retry { after } => back_off(after).await,
-                    Step::FailOver => {}
-                    _ => return Next::Unreachable(why),
+                if let Trying::Over = sign_in_trouble(shared, trial, pick).await {
+                    return Next::Later(Later::Unreachable(why));
                 }
             }
         }
@@ -156,14 +145,63 @@ pub(super) async fn refresh(shared: &Arc<Shared>, chosen: &Chosen) -> Result<(),
     let pick = chosen.pick;
     let refreshed = shared.grants.refresh(pick.account, chosen.access.version).await;
     if let Err(GrantError::NeedsAttention(reason)) = &refreshed {
-        let effect = Effect::NeedsAttention { reason: *reason };
-        shared.desk.report(&[Report {
-            account: pick.account,
-            generation: pick.generation,
-            effect,
-        }]);
+        needs_attention(shared, pick, *reason);
     }
-    refreshed.map(|_| ())
+    refreshed.map(drop)
+}
+
+fn needs_attention(shared: &Shared, pick: Pick, reason: Refusal) {
+    shared.desk.report(&[Report {
+        account: pick.account,
+        generation: pick.generation,
+        effect: Effect::NeedsAttention { reason },
+    }]);
+}
+
+fn keychain(error: &VaultError) -> Later {
+    Later::Wait {
+        secs: KEYCHAIN_AGAIN,
+        message: format!("Baton: {error}"),
+    }
+}
+
+/// How it goes on when an account's token can't be had for now.
+enum Trying {
+    Again,
+    Elsewhere,
+    Over,
+}
+
+/// Sign-in can't be reached: judged as an upstream that can't be.
+async fn sign_in_trouble(shared: &Shared, trial: &mut Trial, pick: Pick) -> Trying {
+    let outcome = Outcome::ServerTrouble(Trouble::Connect);
+    let ruling = trial.judge(pick, &outcome, SendState::Unsent, true, shared.desk.now());
+    shared.desk.report(ruling.report.as_slice());
+    match ruling.step {
+        Step::Retry { after } => {
+            back_off(after).await;
+            Trying::Again
+        }
+        Step::FailOver => Trying::Elsewhere,
+        _ => Trying::Over,
+    }
+}
+
+/// After a 401. A refresh that fails for now says nothing of the account: it isn't tried with the refused token again.
+async fn renew(shared: &Arc<Shared>, trial: &mut Trial, chosen: &Chosen) -> After {
+    loop {
+        let why = match refresh(shared, chosen).await {
+            // If it is refused for good, the pool knows, and the next choice goes on from there.
+            Ok(()) | Err(GrantError::NeedsAttention(_)) => return After::Again,
+            Err(GrantError::Keychain(error)) => return After::Later(keychain(&error)),
+            Err(GrantError::Transient(why)) => why,
+        };
+        match sign_in_trouble(shared, trial, chosen.pick).await {
+            Trying::Again => {}
+            Trying::Elsewhere => return After::Again,
+            Trying::Over => return After::Later(Later::Unreachable(why)),
+        }
+    }
 }
 
 /// Half to the whole of `after`: requests that failed together don't come back together.
@@ -172,10 +210,11 @@ async fn back_off(after: Duration) {
 }
 
 /// What a failed attempt leads to, once everything that can be done here has been done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum After {
     /// Choose again.
     Again,
+    Later(Later),
     /// Without the encrypted content.
     Strip,
     /// The upstream's answer stands.
@@ -202,11 +241,7 @@ pub(super) async fn judge(
             back_off(after).await;
             After::Again
         }
-        Step::Refresh => {
-            // If it fails, the pool knows why, and the next choice goes on from there.
-            let _ = refresh(shared, chosen).await;
-            After::Again
-        }
+        Step::Refresh => renew(shared, trial, chosen).await,
         Step::Strip => After::Strip,
         Step::PassOn => After::PassOn,
         Step::Resend => {

@@ -1,16 +1,11 @@
-//! A socket's conversation. Every `response.create` frame is a request of its own: chosen for, held until the first
-//! output, and moved to another account while nothing has reached the client: here, if the frame holds the whole input;
-//! else by the silent reconnect, after which the client sends its whole input (PROTOCOL §4).
+//! A socket's conversation: what each side says, and what becomes of it. Every `response.create` frame is a request of
+//! its own (`serve`), held until the first output.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use baton_core::{Outcome, RefuseReason, SendState, Trial, trial::Pick};
-use baton_wire::{
-    What, answers,
-    request::{Kind, Skim, strip_ciphertext, strip_turn_state},
-    ws,
-};
-use futures_util::{SinkExt, StreamExt};
+use baton_core::{Outcome, trial::Pick};
+use baton_wire::{What, answers, ws};
+use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio_tungstenite::tungstenite::{
     self, Message, Utf8Bytes,
     protocol::{CloseFrame, frame::coding::CloseCode},
@@ -18,262 +13,181 @@ use tokio_tungstenite::tungstenite::{
 
 use super::{
     super::{
-        Running, Shared,
-        ledger::Entry,
-        serve::{self, After, Chosen, Next, Who},
+        Shared,
+        asked::{Asked, on_text},
     },
-    Handshake, refusal,
-    upstream::{Socket, Upstream, connect},
+    Handshake,
+    in_flight::InFlight,
+    inbox::{Inbox, Left},
+    upstream::{Socket, Upstream},
 };
-use crate::control::protocol::Transport;
 
-/// Events without output are held up to this much, then committed.
-const HELD: usize = 64 * 1024;
+/// `response.create` frames that wait for the one in flight. Codex sends one after the other.
+const WAITING: usize = 4;
+/// A side that doesn't take its close frame is left without.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 pub(super) struct Conversation {
+    pub(super) shared: Arc<Shared>,
+    pub(super) handshake: Handshake,
+    client: SplitSink<Socket, Message>,
+    pub(super) upstream: Option<Upstream>,
+    pub(super) request: Option<InFlight>,
+    waiting: VecDeque<(Utf8Bytes, Asked)>,
+    /// The client has said what isn't understood here: what isn't asked for may be the answer.
+    unread: bool,
+}
+
+/// The client is gone, or is told to go.
+pub(super) struct Over(CloseFrame);
+
+pub(super) type Flow = Result<(), Over>;
+
+enum Said {
+    Client(Message),
+    Upstream(Option<Result<Message, tungstenite::Error>>),
+    Waited(Utf8Bytes, Asked),
+}
+
+pub(super) async fn converse(
     shared: Arc<Shared>,
     handshake: Handshake,
     client: Socket,
     upstream: Option<Upstream>,
-    request: Option<InFlight>,
+) {
+    let (client, stream) = client.split();
+    let mut inbox = Inbox::new(stream);
+    let cut = shared.cut.clone();
+    let mut conversation = Conversation {
+        shared,
+        handshake,
+        client,
+        upstream,
+        request: None,
+        waiting: VecDeque::new(),
+        unread: false,
+    };
+    tokio::select! {
+        () = conversation.run(&mut inbox) => {}
+        () = cut.cancelled() => {
+            if let Some(request) = &mut conversation.request {
+                request.entry.outcome("ended_with_baton");
+            }
+        }
+    }
 }
-
-/// A frame that has not been answered whole.
-struct InFlight {
-    frame: Utf8Bytes,
-    /// Refers to an earlier response of its connection: no other connection can serve it.
-    tied: bool,
-    /// What the frame brings of an account's turn state: every other account gets the frame without it.
-    turn_state: Option<String>,
-    who: Who,
-    trial: Trial,
-    held: Vec<Utf8Bytes>,
-    held_size: usize,
-    output: bool,
-    /// The upstream's last word on it, if that was a failure.
-    last: Option<Utf8Bytes>,
-    entry: Entry,
-    _running: Running,
-}
-
-/// The client is gone, or is told to go.
-struct Over;
-
-type Flow = Result<(), Over>;
 
 impl Conversation {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        handshake: Handshake,
-        client: Socket,
-        upstream: Option<Upstream>,
-    ) -> Self {
-        Self {
-            shared,
-            handshake,
-            client,
-            upstream,
-            request: None,
+    /// Until one side is gone, or Baton goes.
+    async fn run(&mut self, inbox: &mut Inbox) {
+        match self.listen(inbox).await {
+            Ok(Left(frame)) => {
+                if let Some(upstream) = &mut self.upstream {
+                    let _ = tokio::time::timeout(GOODBYE, upstream.socket.close(frame)).await;
+                }
+            }
+            Err(Over(frame)) => {
+                let goodbye = self.client.send(Message::Close(Some(frame)));
+                let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+            }
         }
     }
 
-    pub(super) async fn run(mut self) {
-        let (draining, cut) = (self.shared.draining.clone(), self.shared.cut.clone());
+    async fn listen(&mut self, inbox: &mut Inbox) -> Result<Left, Over> {
+        let draining = self.shared.draining.clone();
         loop {
-            let flow = tokio::select! {
-                () = cut.cancelled() => Err(Over),
-                // Idle: a client that comes back finds the next Baton.
-                () = draining.cancelled(), if self.request.is_none() => Err(Over),
-                message = self.client.next() => match message {
-                    Some(Ok(message)) => self.client_said(message).await,
-                    Some(Err(_)) | None => return,
-                },
-                message = hear(&mut self.upstream) => self.upstream_said(message).await,
+            let idle = self.request.is_none();
+            let next = if idle && !draining.is_cancelled() {
+                self.waiting.pop_front()
+            } else {
+                None
             };
-            if flow.is_err() {
-                let frame = CloseFrame {
-                    code: CloseCode::Away,
-                    reason: Utf8Bytes::from_static(""),
-                };
-                let _ = self.client.close(Some(frame)).await;
-                return;
+            let said = match next {
+                Some((frame, asked)) => Said::Waited(frame, asked),
+                None => tokio::select! {
+                    // A client that comes back finds the next Baton.
+                    () = draining.cancelled(), if idle => return Err(Over(away())),
+                    said = inbox.next(), if self.waiting.len() < WAITING => match said {
+                        Ok(message) => Said::Client(message),
+                        Err(left) => return Ok(left),
+                    },
+                    said = hear(&mut self.upstream) => Said::Upstream(said),
+                },
+            };
+            // That may take its time: an account is waited for, or the client is slow.
+            tokio::select! {
+                biased;
+                flow = self.take(said) => flow?,
+                left = inbox.left() => return Ok(left),
             }
+        }
+    }
+
+    async fn take(&mut self, said: Said) -> Flow {
+        match said {
+            Said::Client(message) => self.client_said(message).await,
+            Said::Upstream(said) => self.upstream_said(said).await,
+            Said::Waited(frame, asked) => self.begin(frame, asked).await,
         }
     }
 
     // === from the client ===
 
     async fn client_said(&mut self, message: Message) -> Flow {
-        match message {
-            Message::Text(frame) => match Skim::read(frame.as_bytes()) {
-                Ok(skim) if skim.kind == Kind::Create && self.request.is_none() => {
-                    self.request = Some(self.in_flight(&frame, &skim));
-                    self.serve().await
-                }
-                // Anything else is between the client and the upstream.
-                _ => self.forward(Message::Text(frame)).await,
-            },
-            Message::Close(frame) => {
-                if let Some(upstream) = &mut self.upstream {
-                    let _ = upstream.socket.close(frame).await;
-                }
-                Err(Over)
+        let Message::Text(frame) = message else {
+            return self.forward(message).await;
+        };
+        match on_text(frame.clone().into(), Asked::read).await {
+            Some(asked) if asked.creates && self.request.is_some() => {
+                self.waiting.push_back((frame, asked));
+                Ok(())
             }
-            Message::Ping(_) | Message::Pong(_) => Ok(()),
-            other => self.forward(other).await,
+            Some(asked) if asked.creates => self.begin(frame, asked).await,
+            _ => self.forward(Message::Text(frame)).await,
         }
     }
 
-    fn in_flight(&self, frame: &Utf8Bytes, skim: &Skim<'_>) -> InFlight {
+    async fn begin(&mut self, frame: Utf8Bytes, asked: Asked) -> Flow {
         // The handshake names the session; its turn is that of the socket's first frame only.
-        let who = Who::new(
-            &skim
-                .facts
-                .clone()
-                .or(self.handshake.facts.clone().of_connection()),
-            Some(skim),
-        );
-        InFlight {
-            frame: frame.clone(),
-            tied: skim.has_previous_response_id,
-            turn_state: skim.turn_state.as_deref().map(str::to_owned),
-            trial: Trial::new(who.model.as_deref()),
-            held: Vec::new(),
-            held_size: 0,
-            output: false,
-            last: None,
-            entry: self
-                .shared
-                .ledger
-                .open(Transport::WebSocket, &who, self.shared.desk.now()),
-            who,
-            _running: Running::new(&self.shared),
-        }
+        let connection = self.handshake.facts.clone().of_connection();
+        self.request = Some(InFlight::new(&self.shared, frame, asked, connection));
+        self.serve().await
     }
 
+    /// What isn't a request is between the client and the upstream.
     async fn forward(&mut self, message: Message) -> Flow {
-        if let Some(upstream) = &mut self.upstream
-            && upstream.socket.send(message).await.is_err()
-        {
-            self.upstream = None;
+        self.unread = true;
+        let Some(upstream) = &mut self.upstream else {
+            // There is none that it could be about: the client comes back, and gets one.
+            return Err(Over(away()));
+        };
+        if upstream.socket.send(message).await.is_err() {
+            return self.upstream_left(None).await;
         }
         Ok(())
     }
 
-    // === choosing ===
-
-    /// Sends the request's frame to the account that is chosen for it, or says why not.
-    async fn serve(&mut self) -> Flow {
-        loop {
-            let Some(request) = &mut self.request else {
-                return Ok(());
-            };
-            let mut chosen = match serve::next(&self.shared, &request.who, &mut request.trial).await {
-                Next::Serve(chosen) => chosen,
-                Next::Wait { secs, message, .. } => {
-                    return self
-                        .answer(answers::wait_frame(secs, &message), "asked_to_wait")
-                        .await;
-                }
-                Next::Refuse(RefuseReason::AllTried) => return self.pass_on().await,
-                Next::Refuse(reason) => {
-                    let frame = refusal(&self.shared, &reason);
-                    return self.answer(frame, "refused").await;
-                }
-                Next::Unreachable(why) => {
-                    let message = format!("Baton: the upstream can't be reached ({why}).");
-                    return self.answer(answers::wait_frame(1, &message), "unreachable").await;
-                }
-            };
-            request.entry.served_by(chosen.pick.account);
-            if !self.same_connection(&chosen) {
-                if self.request.as_ref().is_some_and(|request| request.tied) {
-                    return self.reconnect("handed_over").await;
-                }
-                match self.move_to(&mut chosen).await {
-                    Moved::Yes => {}
-                    Moved::TryAgain => continue,
-                    Moved::No => return self.pass_on().await,
-                }
-            }
-            let Some(request) = &mut self.request else {
-                return Ok(());
-            };
-            let foreign = request.turn_state.as_deref().is_some_and(|state| {
-                !self
-                    .shared
-                    .turn_states
-                    .belongs(state.as_bytes(), chosen.pick.account)
-            });
-            let stripped = foreign
-                .then(|| strip_turn_state(request.frame.as_bytes()))
-                .flatten();
-            let frame = stripped.and_then(|bytes| Utf8Bytes::try_from(bytes).ok());
-            let frame = frame.unwrap_or_else(|| request.frame.clone());
-            let Some(upstream) = &mut self.upstream else {
-                continue;
-            };
-            upstream.chosen.pick = chosen.pick;
-            if upstream.socket.send(Message::Text(frame)).await.is_ok() {
-                return Ok(());
-            }
-            self.upstream = None;
-            match self.judge(&chosen, &Outcome::Broken).await {
-                After::Again => {}
-                After::PassOn | After::Strip => return self.pass_on().await,
-                After::Resend => return self.reconnect("handed_over").await,
-            }
-        }
-    }
-
-    /// The socket is open, the account's, and opened with its current token.
-    fn same_connection(&self, chosen: &Chosen) -> bool {
-        self.upstream
-            .as_ref()
-            .is_some_and(|upstream| upstream.chosen.pick.account == chosen.pick.account)
-    }
-
-    async fn move_to(&mut self, chosen: &mut Chosen) -> Moved {
-        self.upstream = None;
-        match connect(&self.shared, &self.handshake, chosen).await {
-            Ok((upstream, _)) => {
-                self.upstream = Some(upstream);
-                Moved::Yes
-            }
-            Err(failed) => match self.judge(chosen, &failed.outcome).await {
-                After::Again => Moved::TryAgain,
-                After::PassOn | After::Strip | After::Resend => Moved::No,
-            },
-        }
-    }
-
-    async fn judge(&mut self, chosen: &Chosen, outcome: &Outcome) -> After {
-        let Some(request) = &mut self.request else {
-            return After::PassOn;
-        };
-        let sent = if request.output {
-            SendState::Delivered
-        } else {
-            SendState::Sent
-        };
-        serve::judge(&self.shared, &mut request.trial, chosen, outcome, sent, true).await
-    }
-
     // === from the upstream ===
 
-    async fn upstream_said(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Flow {
-        match message {
+    async fn upstream_said(&mut self, said: Option<Result<Message, tungstenite::Error>>) -> Flow {
+        match said {
             Some(Ok(Message::Text(frame))) => self.event(frame).await,
-            Some(Ok(Message::Binary(bytes))) => self.say(Message::Binary(bytes)).await,
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                let upstream = self.upstream.take();
-                match upstream.filter(|_| self.request.is_some()) {
-                    Some(upstream) => self.failed(&upstream.chosen, &Outcome::Broken, None).await,
-                    // Idle: the client finds out at once rather than with its next frame.
-                    None => Err(Over),
-                }
+            Some(Ok(Message::Binary(bytes))) => {
+                self.release().await?;
+                self.say(Message::Binary(bytes)).await
             }
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
+            Some(Ok(Message::Close(frame))) => self.upstream_left(frame).await,
+            Some(Err(_)) | None => self.upstream_left(None).await,
+        }
+    }
+
+    async fn upstream_left(&mut self, frame: Option<CloseFrame>) -> Flow {
+        let upstream = self.upstream.take();
+        match upstream.filter(|_| self.request.is_some()) {
+            Some(upstream) => self.failed(upstream.chosen, &Outcome::Broken, None).await,
+            // Idle: the client finds out at once rather than with its next frame.
+            None => Err(Over(frame.unwrap_or_else(away))),
         }
     }
 
@@ -290,31 +204,29 @@ impl Conversation {
                 .remember(state.as_bytes(), chosen.pick.account),
             _ => {}
         }
-        let pick = chosen.pick;
+        let Pick { account, .. } = chosen.pick;
         let Some(request) = &mut self.request else {
-            return self.say(Message::Text(frame)).await;
+            return self.unasked(frame, &what).await;
         };
         match what {
             What::Failed(outcome) => {
                 let chosen = chosen.clone();
-                return self.failed(&chosen, &outcome, Some(frame)).await;
+                return self.failed(chosen, &outcome, Some(frame)).await;
             }
-            What::Held(_) | What::RateLimits(_) | What::TurnState(_) if !request.output => {
-                request.held_size += frame.len();
-                request.held.push(frame);
-                if request.held_size > HELD {
-                    self.release(pick).await?;
+            What::Held(_) | What::RateLimits(_) | What::TurnState(_) if !request.delivered => {
+                if !request.hold(frame) {
+                    self.release().await?;
                 }
                 return Ok(());
             }
             What::Compaction => {
                 if let Some(thread) = request.who.thread {
-                    self.shared.desk.compacted(thread, pick.account);
+                    self.shared.desk.compacted(thread, account);
                 }
             }
             _ => {}
         }
-        self.release(pick).await?;
+        self.release().await?;
         self.say(Message::Text(frame)).await?;
         if let What::Completed { usage, .. } = what
             && let Some(mut request) = self.request.take()
@@ -324,99 +236,74 @@ impl Conversation {
         Ok(())
     }
 
-    /// The first output: what was held goes out, and from now on nothing can be taken back.
-    async fn release(&mut self, pick: Pick) -> Flow {
-        let Some(request) = self.request.as_mut().filter(|request| !request.output) else {
-            return Ok(());
-        };
-        request.output = true;
-        request.entry.first_output();
-        self.shared.desk.report(&request.trial.succeeded(pick));
-        for frame in std::mem::take(&mut request.held) {
-            self.client.feed(Message::Text(frame)).await.map_err(|_| Over)?;
+    /// The rest of an answer that is over would be taken for the start of the next one.
+    async fn unasked(&mut self, frame: Utf8Bytes, what: &What) -> Flow {
+        match what {
+            What::Output | What::Completed { .. } | What::Compaction | What::Held(_) if !self.unread => {
+                tracing::debug!("an event that belongs to no request was dropped");
+                Ok(())
+            }
+            _ => self.say(Message::Text(frame)).await,
         }
-        Ok(())
     }
 
-    async fn failed(&mut self, chosen: &Chosen, outcome: &Outcome, frame: Option<Utf8Bytes>) -> Flow {
-        let after = self.judge(chosen, outcome).await;
-        if matches!(outcome, Outcome::Unauthorized { .. }) {
-            // This connection was opened with the refused token.
-            self.upstream = None;
-        }
-        let Some(request) = &mut self.request else {
+    /// The first output: what was held goes out, and from now on nothing can be taken back.
+    async fn release(&mut self) -> Flow {
+        let Some(request) = self.request.as_mut().filter(|request| !request.delivered) else {
             return Ok(());
         };
-        if let Some(frame) = frame {
-            request.last = Some(frame);
+        request.delivered = true;
+        request.entry.first_output();
+        if let Some(Upstream { chosen, .. }) = &mut self.upstream {
+            let reports = request.trial.succeeded(chosen.pick);
+            self.shared.desk.report_success(&mut chosen.pick, &reports);
         }
-        match after {
-            After::Again => {
-                request.held.clear();
-                request.held_size = 0;
-                Box::pin(self.serve()).await
-            }
-            After::Strip => {
-                let stripped = strip_ciphertext(request.frame.as_bytes());
-                match stripped.and_then(|bytes| Utf8Bytes::try_from(bytes).ok()) {
-                    Some(frame) => {
-                        request.frame = frame;
-                        request.held.clear();
-                        request.held_size = 0;
-                        Box::pin(self.serve()).await
-                    }
-                    None => self.pass_on().await,
-                }
-            }
-            After::PassOn => self.pass_on().await,
-            After::Resend => self.reconnect("cut_after_output").await,
-        }
+        let held = request.release();
+        self.say_all(held).await
     }
 
     // === to the client ===
 
-    /// The upstream's own word stands.
-    async fn pass_on(&mut self) -> Flow {
-        let Some(mut request) = self.request.take() else {
-            return Ok(());
-        };
-        self.shared.desk.report(&request.trial.given_up());
-        request.entry.outcome("passed_on");
-        match request.last.take() {
-            Some(last) => {
-                for frame in request.held.drain(..).chain([last]) {
-                    self.client.feed(Message::Text(frame)).await.map_err(|_| Over)?;
-                }
-                self.client.flush().await.map_err(|_| Over)
-            }
-            // There is no word: the client asks again, and counts.
-            None => self.say(Message::text(answers::reconnect_frame())).await,
-        }
-    }
-
-    /// The silent hand-over.
-    async fn reconnect(&mut self, outcome: &str) -> Flow {
-        self.upstream = None;
-        self.answer(answers::reconnect_frame().to_owned(), outcome).await
-    }
-
-    async fn answer(&mut self, frame: String, outcome: &str) -> Flow {
+    /// The request is over with this word of ours.
+    pub(super) async fn answer(&mut self, frame: String, outcome: &str) -> Flow {
         if let Some(mut request) = self.request.take() {
             request.entry.outcome(outcome);
         }
         self.say(Message::text(frame)).await
     }
 
+    /// The silent hand-over.
+    pub(super) async fn reconnect(&mut self, outcome: &str) -> Flow {
+        self.upstream = None;
+        self.answer(answers::reconnect_frame().to_owned(), outcome).await
+    }
+
     async fn say(&mut self, message: Message) -> Flow {
-        self.client.send(message).await.map_err(|_| Over)
+        self.client.send(message).await.map_err(|_| Over(away()))
+    }
+
+    /// All at once, sent with whatever is said next.
+    async fn say_all(&mut self, frames: Vec<Utf8Bytes>) -> Flow {
+        for frame in frames {
+            self.client
+                .feed(Message::Text(frame))
+                .await
+                .map_err(|_| Over(away()))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn say_last(&mut self, frames: Vec<Utf8Bytes>, last: Utf8Bytes) -> Flow {
+        self.say_all(frames).await?;
+        self.say(Message::Text(last)).await
     }
 }
 
-enum Moved {
-    Yes,
-    TryAgain,
-    /// The failure stands.
-    No,
+fn away() -> CloseFrame {
+    CloseFrame {
+        code: CloseCode::Away,
+        reason: Utf8Bytes::from_static(""),
+    }
 }
 
 /// The upstream's next message; never, while there is none.

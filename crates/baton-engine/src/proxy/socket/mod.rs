@@ -3,6 +3,9 @@
 //! try seven times and then give up WebSocket for the whole thread (PROTOCOL §2).
 
 mod conversation;
+mod in_flight;
+mod inbox;
+mod serve;
 mod upstream;
 
 use std::{sync::Arc, time::Duration};
@@ -18,7 +21,7 @@ use tokio_tungstenite::{
 };
 
 use self::{
-    conversation::Conversation,
+    conversation::converse,
     upstream::{Opened, config, open},
 };
 use super::{
@@ -34,7 +37,6 @@ use crate::net::{Body, empty};
 const UPGRADE_WITHIN: Duration = Duration::from_secs(12);
 
 /// The CLI's own handshake: every upstream connection of this socket is opened with it.
-#[derive(Debug)]
 pub(super) struct Handshake {
     parts: request::Parts,
     rest: String,
@@ -55,7 +57,7 @@ pub(super) async fn handle(
     let upgrade = hyper::upgrade::on(&mut request);
     let parts = request.into_parts().0;
     let facts = Facts::from_headers(&parts.headers);
-    let who = Who::new(&facts, None);
+    let who = Who::new(facts.clone(), false);
     let handshake = Handshake {
         parts,
         rest: route.rest,
@@ -65,9 +67,9 @@ pub(super) async fn handle(
     let opened = tokio::time::timeout(UPGRADE_WITHIN, open(&shared, &handshake, &who, &mut trial)).await;
     let (upstream, head) = match opened {
         Ok(Opened::Socket(upstream, head)) => (Some(*upstream), head),
-        Ok(Opened::PassOn(answer)) if !answer.parts.status.is_server_error() => {
+        Ok(Opened::PassOn(account, answer)) if may_be_told(answer.parts.status) => {
             let (mut parts, entry) = (answer.parts, shared.ledger.none());
-            headers::to_client(&shared, &mut parts, None);
+            headers::to_client(&shared, &mut parts, Some(account));
             let running = super::Running::new(&shared);
             return Response::from_parts(
                 parts,
@@ -75,7 +77,7 @@ pub(super) async fn handle(
             );
         }
         // Said at the first frame.
-        Ok(Opened::PassOn(_) | Opened::Nobody) | Err(_) => (None, HeaderMap::new()),
+        Ok(Opened::PassOn(..) | Opened::Nobody) | Err(_) => (None, HeaderMap::new()),
     };
     let tasks = shared.tasks.clone();
     tasks.spawn(async move {
@@ -84,12 +86,18 @@ pub(super) async fn handle(
                 let client =
                     WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config()))
                         .await;
-                Box::pin(Conversation::new(shared, handshake, client, upstream).run()).await;
+                Box::pin(converse(shared, handshake, client, upstream)).await;
             }
             Err(error) => tracing::debug!(%error, "the client left during the upgrade"),
         }
     });
     switching_protocols(head, &accept)
+}
+
+/// Not a 5xx, which would cost the thread its WebSocket, nor a pool account's 401, for which the CLI would refresh its own
+/// token.
+fn may_be_told(status: StatusCode) -> bool {
+    !status.is_server_error() && status != StatusCode::UNAUTHORIZED
 }
 
 /// The upstream's own head, with the handshake of this side.

@@ -1,8 +1,8 @@
 //! The upstream's side of a socket: opened for an account with the CLI's own handshake.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use baton_core::{Outcome, SendState, Trial, Trouble};
+use baton_core::{AccountId, Outcome, RefuseReason, SendState, Trial, Trouble};
 use baton_wire::{error, headers as quota_headers};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::upgrade::Upgraded;
@@ -27,6 +27,9 @@ pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 /// One message may hold a whole conversation with pictures in it.
 const LARGEST_MESSAGE: usize = 128 * 1024 * 1024;
 
+/// An upgrade asks for no work: an upstream that doesn't answer it is in trouble.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
 pub(super) struct Upstream {
     pub socket: Socket,
     pub chosen: Chosen,
@@ -35,8 +38,8 @@ pub(super) struct Upstream {
 pub(super) enum Opened {
     /// With the head of the upstream's 101.
     Socket(Box<Upstream>, HeaderMap),
-    /// The upstream's refusal goes to the client.
-    PassOn(Answer),
+    /// The upstream's refusal, of this account, goes to the client.
+    PassOn(AccountId, Box<Answer>),
     /// No account, or no upstream to be reached: to be said at the first frame.
     Nobody,
 }
@@ -58,41 +61,66 @@ pub(super) async fn open(
 ) -> Opened {
     let mut last = None;
     loop {
-        let Next::Serve(mut chosen) = serve::next(shared, who, trial).await else {
-            return last.map_or(Opened::Nobody, Opened::PassOn);
+        let mut chosen = match serve::next(shared, who, trial).await {
+            Next::Serve(chosen) => chosen,
+            Next::Refuse(RefuseReason::AllTried) => return refused(last),
+            Next::Refuse(_) | Next::Later(_) => return Opened::Nobody,
         };
+        let account = chosen.pick.account;
         match connect(shared, handshake, &mut chosen).await {
             Ok((upstream, head)) => return Opened::Socket(Box::new(upstream), head),
             Err(failed) => {
-                match serve::judge(shared, trial, &chosen, &failed.outcome, failed.sent, true).await {
-                    After::Again => last = failed.answer,
+                match serve::judge(shared, trial, &chosen, &failed.outcome, SendState::Unsent, true).await {
+                    After::Again => last = failed.answer.map(|answer| (account, answer)),
                     After::PassOn | After::Strip | After::Resend => {
-                        return failed.answer.map_or(Opened::Nobody, Opened::PassOn);
+                        return refused(failed.answer.map(|answer| (account, answer)));
                     }
+                    After::Later(_) => return Opened::Nobody,
                 }
             }
         }
     }
 }
 
-pub(super) struct Failed {
-    pub outcome: Outcome,
-    pub sent: SendState,
-    pub answer: Option<Answer>,
+fn refused(last: Option<(AccountId, Box<Answer>)>) -> Opened {
+    last.map_or(Opened::Nobody, |(account, answer)| {
+        Opened::PassOn(account, answer)
+    })
 }
 
+/// Nothing but a handshake was sent.
+pub(super) struct Failed {
+    pub outcome: Outcome,
+    pub answer: Option<Box<Answer>>,
+}
+
+impl From<Outcome> for Failed {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            answer: None,
+        }
+    }
+}
+
+/// Connects within [`ANSWER_WITHIN`].
 pub(super) async fn connect(
     shared: &Arc<Shared>,
     handshake: &Handshake,
     chosen: &mut Chosen,
 ) -> Result<(Upstream, HeaderMap), Failed> {
-    let failed = |outcome, sent| Failed {
-        outcome,
-        sent,
-        answer: None,
-    };
+    let upgraded = tokio::time::timeout(ANSWER_WITHIN, upgrade(shared, handshake, chosen)).await;
+    let too_late = Failed::from(Outcome::ServerTrouble(Trouble::ConnectTimeout));
+    upgraded.unwrap_or(Err(too_late))
+}
+
+async fn upgrade(
+    shared: &Arc<Shared>,
+    handshake: &Handshake,
+    chosen: &mut Chosen,
+) -> Result<(Upstream, HeaderMap), Failed> {
     let Some(mut parts) = headers::to_upstream(shared, &handshake.parts, &handshake.rest) else {
-        return Err(failed(Outcome::ClientError { status: 400 }, SendState::Unsent));
+        return Err(Outcome::ClientError { status: 400 }.into());
     };
     headers::attach(shared, &mut parts.headers, chosen);
     parts
@@ -106,19 +134,12 @@ pub(super) async fn connect(
     let mut answered = match shared.net.send(Request::from_parts(parts, empty())).await {
         Ok(answered) => answered,
         Err(NetError::Connect(_)) => {
-            return Err(failed(
-                Outcome::ServerTrouble(Trouble::Connect),
-                SendState::Unsent,
-            ));
+            return Err(Outcome::ServerTrouble(Trouble::Connect).into());
         }
         Err(NetError::ConnectTimeout) => {
-            return Err(failed(
-                Outcome::ServerTrouble(Trouble::ConnectTimeout),
-                SendState::Unsent,
-            ));
+            return Err(Outcome::ServerTrouble(Trouble::ConnectTimeout).into());
         }
-        // Nothing but a handshake was sent.
-        Err(_) => return Err(failed(Outcome::Broken, SendState::Unsent)),
+        Err(_) => return Err(Outcome::Broken.into()),
     };
     let now = shared.desk.now();
     if let Some(reading) = quota_headers::quota(answered.headers(), now) {
@@ -134,13 +155,12 @@ pub(super) async fn connect(
         };
         return Err(Failed {
             outcome,
-            sent: SendState::Unsent,
-            answer: Some(Answer { parts, held, rest }),
+            answer: Some(Box::new(Answer { parts, held, rest })),
         });
     }
     let upgraded = match hyper::upgrade::on(&mut answered).await {
         Ok(upgraded) => upgraded,
-        Err(_) => return Err(failed(Outcome::Broken, SendState::Unsent)),
+        Err(_) => return Err(Outcome::Broken.into()),
     };
     let (mut parts, _) = answered.into_parts();
     headers::to_client(shared, &mut parts, Some(chosen.pick.account));
