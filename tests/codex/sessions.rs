@@ -1,8 +1,9 @@
 //! Several CLIs at once, and sessions taken up again.
 
-use std::time::Duration;
+use std::{fs::OpenOptions, io::Write, time::Duration};
 
 use baton_sim::{Outcome, Output};
+use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::{
     cli::exec,
@@ -88,6 +89,36 @@ async fn a_session_is_resumed_after_a_failover() {
                 "{on:?}: B knows what came before"
             );
         }
+        stage.all_in_order();
+    }
+}
+
+/// Baton is updated while the model's command runs: the turn goes on, and the person notices nothing.
+#[tokio::test]
+async fn a_restart_of_baton_in_mid_turn_goes_unnoticed() {
+    for on in BOTH {
+        let stage = Stage::with(on, two(10.0, 10.0)).await;
+        // The command waits for somebody to write.
+        let pipe = stage.codex.work().join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RWXU).expect("a pipe");
+        let prompt = "wait for it [tool: head -n 1 pipe | tee -a traces]";
+        let running = stage.codex.start(exec().iter().copied().chain([prompt])).await;
+        let asked = |entry: &baton_sim::Entry| entry.generates() && entry.completed();
+        stage
+            .sim
+            .log()
+            .wait_for(|entries| entries.iter().any(asked))
+            .await;
+        let stage = stage.restart_baton().await;
+        // Opened for both, it doesn't wait for a reader; the line stays in it for as long as it is open.
+        let mut pipe = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(pipe)
+            .expect("a pipe");
+        pipe.write_all(b"was here\n").expect("it is kept");
+        running.end().await.answered(&answer_to("wait for it"));
+        assert_eq!((stage.traces(), stage.both_served()), (1, (2, 0)), "{on:?}");
         stage.all_in_order();
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Stage {
     pub(crate) codex: Codex,
     on: On,
     events: broadcast::Receiver<Event>,
+    options: Options,
     _data: TempDir,
 }
 
@@ -71,7 +72,7 @@ impl Stage {
             sim.fault(FaultRule::new(At::Upgrade, Fault::Refuse(refused)));
         }
         let data = tempfile::tempdir().expect("a folder");
-        let baton = Engine::start(Options {
+        let options = Options {
             data_dir: data.path().join("baton"),
             upstream: sim.base_url().parse().expect("a URL"),
             issuer: sim.issuer_url().parse().expect("a URL"),
@@ -79,8 +80,10 @@ impl Stage {
             codex_homes: Vec::new(),
             clock: Arc::new(SimClock(sim.clock())),
             vault: Some(Arc::new(MemoryVault::new())),
-        });
-        let baton = Box::pin(baton).await.expect("Baton starts");
+        };
+        let baton = Box::pin(Engine::start(options.clone()))
+            .await
+            .expect("Baton starts");
         let events = baton.events();
         for name in accounts {
             let auth = sim.account(name).auth_json();
@@ -97,7 +100,29 @@ impl Stage {
             codex,
             on,
             events,
+            options,
             _data: data,
+        }
+    }
+
+    /// Baton ends and starts again, as for an update: same data, same port. The CLI isn't told.
+    pub(crate) async fn restart_baton(self) -> Self {
+        let Self {
+            baton, mut options, ..
+        } = self;
+        let urls = baton.base_urls().expect("it serves");
+        let port = urls.openai_base_url.split([':', '/']).nth(4);
+        options.port = Some(port.and_then(|port| port.parse().ok()).expect("a port"));
+        baton.shutdown().await;
+        let baton = Box::pin(Engine::start(options.clone()))
+            .await
+            .expect("Baton starts again");
+        let events = baton.events();
+        Self {
+            baton,
+            options,
+            events,
+            ..self
         }
     }
 
