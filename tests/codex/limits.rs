@@ -88,6 +88,28 @@ async fn twice_in_one_turn() {
     }
 }
 
+/// B was used up elsewhere, which nobody but B can tell: the same request moves on at once.
+#[tokio::test]
+async fn past_an_account_that_was_thought_to_be_fresh() {
+    for on in BOTH {
+        let scenario = two(1.0, 10.0).account(account("c", 10.0));
+        let mut stage = Stage::of(&["a", "b", "c"], on, scenario).await;
+        stage.sim.account("b").exhaust();
+        let run = stage
+            .codex("look around [tool: echo was here | tee -a traces]")
+            .await;
+        run.answered(&answer_to("look around"));
+        assert_eq!((run.commands.len(), stage.traces()), (1, 1), "{on:?}: {run}");
+        assert_eq!((stage.both_served(), stage.served("c")), ((1, 0), 1), "{on:?}");
+        // The quota headers of its upgrade tell as much.
+        let asked = usize::from(on == On::Http);
+        assert_eq!(stage.sim.log().requests("b").len(), asked, "{on:?}");
+        let active: Vec<String> = stage.switches().into_iter().map(|(to, _)| to).collect();
+        assert_eq!(active, ["a", "b", "c"], "{on:?}");
+        stage.all_in_order();
+    }
+}
+
 /// Encrypted reasoning that only A can read is in the conversation when B takes over.
 #[tokio::test]
 async fn with_ciphertext_that_the_next_account_refuses() {
