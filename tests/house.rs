@@ -47,6 +47,8 @@ const LICENCES: &[&str] = &[
     "Apache-2.0",
     "BSD-3-Clause",
     "ISC",
+    // Like MIT without the notice.
+    "0BSD",
     "Zlib",
     // Tables made from the Unicode Consortium's data.
     "Unicode-3.0",

@@ -31,8 +31,7 @@ pub(super) fn svg(chart: &Chart) -> String {
         let x = LEFT + share * AXIS;
         let _ = writeln!(
             out,
-            r##"<line x1="{x:.1}" x2="{x:.1}" y1="{:.1}" y2="{bottom:.1}" stroke="#7d8590" stroke-opacity="0.25"/><text x="{x:.1}" y="22" text-anchor="middle">{time}</text>"##,
-            TOP - 12.0
+            r#"<text x="{x:.1}" y="22" text-anchor="middle">{time}</text>"#
         );
     }
     for (index, lane) in chart.lanes.iter().enumerate() {
@@ -59,6 +58,16 @@ fn draw(out: &mut String, chart: &Chart, lane: &Lane, top: f64) {
         lane.strategy.title()
     );
     let rows = top + 28.0;
+    let height = 2.0 * ROW + ROW_GAP;
+    // Behind the bars, and clear of the words above them.
+    for (share, _) in chart.ticks() {
+        let x = LEFT + share * AXIS;
+        let _ = writeln!(
+            out,
+            r##"<line x1="{x:.1}" x2="{x:.1}" y1="{rows:.1}" y2="{:.1}" stroke="#7d8590" stroke-opacity="0.25"/>"##,
+            rows + height
+        );
+    }
     let cell = AXIS / CELLS as f64;
     for (account, role) in CAST.iter().enumerate() {
         let base = rows + ROW + account as f64 * (ROW + ROW_GAP);
@@ -103,7 +112,7 @@ fn draw(out: &mut String, chart: &Chart, lane: &Lane, top: f64) {
             r#"<rect x="{:.1}" y="{rows:.1}" width="{:.1}" height="{:.1}" fill="url(#blocked)" fill-opacity="0.7"/>"#,
             LEFT + left,
             (right - left).max(1.0),
-            2.0 * ROW + ROW_GAP
+            height
         );
     }
 }

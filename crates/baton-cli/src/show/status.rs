@@ -51,13 +51,6 @@ pub(crate) fn status(snapshot: &Snapshot, running: bool, next_request: &str, sty
     for problem in &snapshot.problems {
         let _ = writeln!(out, "{} {problem}", style.paint(Tint::Bad, "!"));
     }
-    if let Some(urls) = &snapshot.base_urls {
-        let _ = writeln!(
-            out,
-            "\nFor Codex's config.toml, at the top:\n  openai_base_url = \"{}\"\n  chatgpt_base_url = \"{}\"",
-            urls.openai_base_url, urls.chatgpt_base_url
-        );
-    }
     out
 }
 
