@@ -163,3 +163,86 @@ impl Desk {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use baton_core::{
+        Account, Effect, Eligibility, Identity, LimitFamily, LimitKind, Policy, eligibility::ExhaustedReason,
+    };
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct At(Mutex<i64>);
+
+    impl Clock for At {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(*self.0.lock().unwrap())
+        }
+    }
+
+    fn desk() -> (Arc<At>, Desk, AccountId) {
+        let id = AccountId::new(1);
+        let identity = Identity {
+            user: "u".into(),
+            account: "a".into(),
+        };
+        let clock = Arc::new(At(Mutex::new(0)));
+        let desk = Desk::new(Pool::new(Policy::default()), Arc::clone(&clock) as Arc<dyn Clock>);
+        desk.change(|pool, now, events| pool.add(Account::new(id, identity, "A"), now, events))
+            .unwrap();
+        (clock, desk, id)
+    }
+
+    fn exhausted(pick: Pick) -> Report {
+        Report {
+            account: pick.account,
+            generation: pick.generation,
+            effect: Effect::Exhausted {
+                family: None,
+                until: None,
+                reason: ExhaustedReason::Limit(LimitKind::UsageLimit),
+            },
+        }
+    }
+
+    fn success(pick: Pick) -> Report {
+        Report {
+            effect: Effect::Success,
+            ..exhausted(pick)
+        }
+    }
+
+    /// A probe's answer begins, which lifts the limit, and runs into it again after all.
+    #[test]
+    fn a_limit_after_the_first_output_counts_also_where_that_output_has_changed_the_state() {
+        let (clock, desk, id) = desk();
+        desk.report(&[exhausted(desk.pick(id).unwrap())]);
+        *clock.0.lock().unwrap() += i64::try_from(Duration::from_secs(301).as_millis()).unwrap();
+        assert_eq!(desk.route(&Request::default()).choice.account(), Some(id));
+        let mut pick = desk.pick(id).unwrap();
+        let reports = [success(pick)];
+        desk.report_success(&mut pick, &reports);
+        let state =
+            || desk.read(|pool, now| pool.account(id).unwrap().eligibility(&LimitFamily::General, now));
+        assert_eq!(state(), Eligibility::Eligible);
+        desk.report(&[exhausted(pick)]);
+        assert!(matches!(state(), Eligibility::Exhausted { .. }), "{:?}", state());
+    }
+
+    #[test]
+    fn who_waits_for_changes_sleeps_while_all_is_well() {
+        let (_, desk, id) = desk();
+        desk.route(&Request::default());
+        let mut changes = desk.changes();
+        changes.mark_unchanged();
+        desk.route(&Request::default());
+        let pick = desk.pick(id).unwrap();
+        desk.report(&[success(pick)]);
+        assert!(!changes.has_changed().unwrap());
+        desk.report(&[exhausted(pick)]);
+        assert!(changes.has_changed().unwrap());
+    }
+}

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Options,
+    Options, background,
     commands::Commands,
     control::{
         protocol::{BaseUrls, Command, ControlError, Reply, Snapshot},
@@ -28,13 +28,11 @@ use crate::{
         private::{Private, PrivateError},
         settings::{Settings, SettingsError},
     },
-    vault::{Keychain, KeyringVault, VaultError},
+    vault::{Keychain, KeyringVault},
 };
 
 /// Running requests get this long to end.
 const DRAIN: Duration = Duration::from_secs(30);
-/// Changes of the pool are written together.
-const SAVE_AFTER: Duration = Duration::from_millis(200);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -131,18 +129,18 @@ impl Engine {
     ) -> Self {
         let stopping = CancellationToken::new();
         let background = vec![
-            tokio::spawn(save(
+            tokio::spawn(background::save(
                 Arc::clone(&built.desk),
                 Arc::clone(&built.writer),
                 stopping.clone(),
             )),
-            tokio::spawn(settle(Arc::clone(&built.desk), stopping.clone())),
-            tokio::spawn(watch_keychain(
+            tokio::spawn(background::settle(Arc::clone(&built.desk), stopping.clone())),
+            tokio::spawn(background::watch_keychain(
                 built.grants.keychain_problems(),
                 Arc::clone(&built.desk),
                 stopping.clone(),
             )),
-            tokio::spawn(record(
+            tokio::spawn(background::record(
                 built.desk.events(),
                 Arc::clone(&built.writer),
                 stopping.clone(),
@@ -330,79 +328,5 @@ impl Built {
             grants,
             net,
         })
-    }
-}
-
-/// Keeps what the pool remembers.
-async fn save(desk: Arc<Desk>, writer: Arc<Writer>, stopping: CancellationToken) {
-    let mut changes = desk.changes();
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            changed = changes.changed() => if changed.is_err() { return },
-        }
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(SAVE_AFTER) => {}
-        }
-        changes.mark_unchanged();
-        writer.pool(desk.read(|pool, _| pool.clone()));
-    }
-}
-
-/// A keychain's trouble, and its end, shows on screens though no account changes.
-async fn watch_keychain(
-    mut problems: watch::Receiver<Option<VaultError>>,
-    desk: Arc<Desk>,
-    stopping: CancellationToken,
-) {
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            changed = problems.changed() => if changed.is_err() { return },
-        }
-        desk.changed();
-    }
-}
-
-/// Lets time pass: what recovers is told when it does, without a request. Sleeps until the next such moment.
-async fn settle(desk: Arc<Desk>, stopping: CancellationToken) {
-    let mut changes = desk.changes();
-    loop {
-        changes.mark_unchanged();
-        let next = desk.read(|pool, now| pool.next_change(now).map(|at| at.since(now)));
-        let until_next = async {
-            match next {
-                Some(wait) => {
-                    tokio::time::sleep(desk.clock().real(wait).saturating_add(Duration::from_millis(1)))
-                        .await;
-                }
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = until_next => desk.change(baton_core::Pool::settle),
-            changed = changes.changed() => if changed.is_err() { return },
-        }
-    }
-}
-
-/// Writes every event to the ledger.
-async fn record(mut events: broadcast::Receiver<Event>, writer: Arc<Writer>, stopping: CancellationToken) {
-    loop {
-        let event = tokio::select! {
-            // What has happened before the end is still written.
-            biased;
-            event = events.recv() => event,
-            () = stopping.cancelled() => return,
-        };
-        match event {
-            Ok(event) => writer.event(event),
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "events came faster than they could be written");
-            }
-            Err(broadcast::error::RecvError::Closed) => return,
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The machinery: keychain, store, proxy, control socket, events. [`Engine`] builds it all and hands it out.
 //!
 //! - [`engine`]: the composition root; [`options`]: everything outside that can be named; [`clock`]: time from outside
+//! - `background`: what goes on beside the requests: saving, recording, letting time pass
 //! - [`desk`]: the pool of `baton-core` as shared by everybody, with its events and changes
 //! - [`proxy`]: what Codex talks to; [`net`]: connections to the upstream
 //! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
@@ -8,6 +9,7 @@
 //! - [`control`]: the protocol, its server and client, that command line, tray and window speak
 //! - `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
 
+mod background;
 pub mod clock;
 mod commands;
 pub mod control;

@@ -66,6 +66,8 @@ impl Entry {
                 line.failovers += 1;
             }
             line.account = Some(account);
+            // Of an earlier try, nothing reached the client.
+            line.first_output_ms = None;
         }
     }
 

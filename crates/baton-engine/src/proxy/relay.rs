@@ -33,8 +33,7 @@ pub(super) struct Watch {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub outcome: Outcome,
-    pub at: usize,
-    pub after_output: bool,
+    at: usize,
 }
 
 impl Watch {
@@ -78,7 +77,6 @@ impl Watch {
         let broken = Failure {
             outcome: Outcome::Broken,
             at: 0,
-            after_output: self.output,
         };
         failure.or_else(|| (!scanner.clean_end()).then_some(broken))
     }
@@ -94,11 +92,7 @@ impl Watch {
         }
         match what {
             What::Failed(outcome) => {
-                return Some(Failure {
-                    outcome,
-                    at,
-                    after_output: self.output,
-                });
+                return Some(Failure { outcome, at });
             }
             What::RateLimits(reading) => self.shared.desk.learn(&mut self.pick, &reading),
             What::Compaction => {
@@ -138,6 +132,15 @@ impl Watch {
     }
 }
 
+/// How the body ends, once everything has been said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// By an error, HTTP's only way to say "not whole"; but first what was said before has to get out.
+    Cut,
+    CutNow,
+}
+
 /// The answer's body towards the client.
 #[derive(Debug)]
 pub(super) struct Relay {
@@ -146,8 +149,7 @@ pub(super) struct Relay {
     /// `None`: passed on as it is.
     watch: Option<Watch>,
     entry: Entry,
-    /// End with an error after what is held: HTTP's only way to say "not whole".
-    cut: bool,
+    end: End,
     _running: Running,
 }
 
@@ -159,35 +161,23 @@ impl Relay {
             upstream,
             watch: None,
             entry,
-            cut: false,
+            end: End::Whole,
             _running: running,
         }
     }
 
-    /// Delivers what was held, and goes on watching. `failure`: of the last chunk held, after output.
+    /// Delivers what was held, and goes on watching.
     pub(super) fn watched(
         held: Vec<Bytes>,
         upstream: Incoming,
         watch: Watch,
-        failure: Option<Failure>,
         entry: Entry,
         running: Running,
     ) -> Self {
-        let mut relay = Self {
-            held: held.into(),
-            upstream: Some(upstream),
+        Self {
             watch: Some(watch),
-            entry,
-            cut: false,
-            _running: running,
-        };
-        if let Some(failure) = failure
-            && let Some(last) = relay.held.pop_back()
-        {
-            let last = relay.failed(last, &failure);
-            relay.held.push_back(last);
+            ..Self::raw(held, Some(upstream), entry, running)
         }
-        relay
     }
 
     pub(super) fn boxed(self) -> Body {
@@ -200,7 +190,7 @@ impl Relay {
             return chunk;
         };
         if watch.judge_delivered(&failure.outcome, &mut self.entry) {
-            self.cut = true;
+            self.end = End::Cut;
             self.upstream = None;
             return chunk.slice(..failure.at.min(chunk.len()));
         }
@@ -229,8 +219,11 @@ impl Relay {
             return;
         }
         // What isn't watched is broken off where it broke off.
-        self.cut = broken && self.watch.is_none();
-        self.entry.ended(self.cut);
+        let broken = broken && self.watch.is_none();
+        if broken {
+            self.end = End::Cut;
+        }
+        self.entry.ended(broken);
     }
 }
 
@@ -250,9 +243,15 @@ impl HttpBody for Relay {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             let Some(upstream) = self.upstream.as_mut() else {
-                return Poll::Ready(
-                    std::mem::take(&mut self.cut).then(|| Err("the answer was cut short".into())),
-                );
+                match std::mem::replace(&mut self.end, End::Whole) {
+                    End::Whole => return Poll::Ready(None),
+                    End::Cut => {
+                        self.end = End::CutNow;
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    End::CutNow => return Poll::Ready(Some(Err("the answer was cut short".into()))),
+                }
             };
             match std::task::ready!(Pin::new(upstream).poll_frame(context)) {
                 Some(Ok(frame)) => {

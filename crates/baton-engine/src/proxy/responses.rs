@@ -101,7 +101,7 @@ enum Attempt {
 enum Delivery {
     /// Nothing in it can be judged.
     Raw,
-    Watched(Box<Watch>, Option<super::relay::Failure>),
+    Watched(Box<Watch>),
 }
 
 impl Exchange {
@@ -218,8 +218,9 @@ impl Exchange {
                     };
                 }
             };
+            // Output that came together with its failure has not reached the client either.
             match failure {
-                Some(failure) if !failure.after_output => {
+                Some(failure) => {
                     let answer = Some(Answer {
                         parts,
                         held,
@@ -231,15 +232,15 @@ impl Exchange {
                         answer,
                     };
                 }
-                failure if watch.output || size > HELD => {
+                None if watch.output || size > HELD => {
                     let answer = Answer {
                         parts,
                         held,
                         rest: Some(body),
                     };
-                    return Attempt::Delivered(answer, Delivery::Watched(Box::new(watch), failure));
+                    return Attempt::Delivered(answer, Delivery::Watched(Box::new(watch)));
                 }
-                _ => {}
+                None => {}
             }
         }
     }
@@ -254,9 +255,9 @@ impl Exchange {
         self.shared.desk.report_success(&mut chosen.pick, &reports);
         headers::to_client(&self.shared, &mut parts, Some(chosen.pick.account));
         let relay = match (delivery, rest) {
-            (Delivery::Watched(mut watch, failure), Some(rest)) => {
+            (Delivery::Watched(mut watch), Some(rest)) => {
                 watch.pick = chosen.pick;
-                Relay::watched(held, rest, *watch, failure, self.entry, self.running)
+                Relay::watched(held, rest, *watch, self.entry, self.running)
             }
             (_, rest) => {
                 // An older client's way to ask for it; its answer is no stream.

@@ -1,8 +1,13 @@
 //! Stories: a simulated backend, a Baton in this process, a Codex-like client.
 
+mod drain;
 mod faults;
 mod guard;
 mod routes;
+mod sockets;
 mod stage;
+mod strategies;
+mod streams;
+mod stub;
 mod switching;
 mod waiting;

@@ -51,8 +51,22 @@ pub(crate) fn scenario(accounts: impl IntoIterator<Item = AccountScript>) -> Sce
 impl Stage {
     pub(crate) async fn with(scenario: Scenario, accounts: &[&str]) -> Self {
         let sim = Sim::start(scenario).await;
+        let upstream = sim.base_url();
+        Self::between(sim, accounts, &upstream).await
+    }
+
+    /// Behind another upstream than the simulated one.
+    pub(crate) async fn behind(scenario: Scenario, accounts: &[&str], upstream: &str) -> Self {
+        Self::between(Sim::start(scenario).await, accounts, upstream).await
+    }
+
+    async fn between(sim: Sim, accounts: &[&str], upstream: &str) -> Self {
         let data = tempfile::tempdir().expect("a folder");
-        let baton = Engine::start(options(&sim, &data)).await.expect("Baton starts");
+        let options = Options {
+            upstream: upstream.parse().expect("a URL"),
+            ..options(&sim, &data)
+        };
+        let baton = Engine::start(options).await.expect("Baton starts");
         let events = baton.events();
         for name in accounts {
             // A grant of its own, as after a sign-in.
@@ -72,6 +86,10 @@ impl Stage {
     /// Two accounts, `a` first, with this many requests each.
     pub(crate) async fn two(a: f64, b: f64) -> Self {
         Self::with(scenario([account("a", a), account("b", b)]), &["a", "b"]).await
+    }
+
+    pub(crate) async fn shutdown(self) {
+        self.baton.shutdown().await;
     }
 
     /// The folder is used again, as after an update.

@@ -1,0 +1,89 @@
+//! What goes on beside the requests, each in a task that ends with the engine.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{desk::Desk, store::Writer, vault::VaultError};
+
+/// Changes of the pool are written together.
+const SAVE_AFTER: Duration = Duration::from_millis(200);
+
+/// Keeps what the pool remembers.
+pub(crate) async fn save(desk: Arc<Desk>, writer: Arc<Writer>, stopping: CancellationToken) {
+    let mut changes = desk.changes();
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(SAVE_AFTER) => {}
+        }
+        changes.mark_unchanged();
+        writer.pool(desk.read(|pool, _| pool.clone()));
+    }
+}
+
+/// A keychain's trouble, and its end, shows on screens though no account changes.
+pub(crate) async fn watch_keychain(
+    mut problems: watch::Receiver<Option<VaultError>>,
+    desk: Arc<Desk>,
+    stopping: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            changed = problems.changed() => if changed.is_err() { return },
+        }
+        desk.changed();
+    }
+}
+
+/// Lets time pass: what recovers is told when it does, without a request. Sleeps until the next such moment.
+pub(crate) async fn settle(desk: Arc<Desk>, stopping: CancellationToken) {
+    let mut changes = desk.changes();
+    loop {
+        changes.mark_unchanged();
+        let next = desk.read(|pool, now| pool.next_change(now).map(|at| at.since(now)));
+        let until_next = async {
+            match next {
+                Some(wait) => {
+                    tokio::time::sleep(desk.clock().real(wait).saturating_add(Duration::from_millis(1)))
+                        .await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = until_next => desk.change(baton_core::Pool::settle),
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Writes every event to the ledger.
+pub(crate) async fn record(
+    mut events: broadcast::Receiver<baton_core::Event>,
+    writer: Arc<Writer>,
+    stopping: CancellationToken,
+) {
+    loop {
+        let event = tokio::select! {
+            // What has happened before the end is still written.
+            biased;
+            event = events.recv() => event,
+            () = stopping.cancelled() => return,
+        };
+        match event {
+            Ok(event) => writer.event(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "events came faster than they could be written");
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
