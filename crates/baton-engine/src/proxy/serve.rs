@@ -122,7 +122,7 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
             Err(GrantError::NeedsAttention(reason)) => needs_attention(shared, pick, reason),
             Err(GrantError::Keychain(error)) => return Next::Later(keychain(&error)),
             Err(GrantError::Transient(why)) => {
-                if let Trying::Over = sign_in_trouble(shared, trial, pick).await {
+                if !sign_in_trouble(shared, trial, pick) {
                     return Next::Later(Later::Unreachable(why));
                 }
             }
@@ -165,42 +165,28 @@ fn keychain(error: &VaultError) -> Later {
     }
 }
 
-/// How it goes on when an account's token can't be had for now.
-enum Trying {
-    Again,
-    Elsewhere,
-    Over,
-}
-
-/// Sign-in can't be reached: judged as an upstream that can't be.
-async fn sign_in_trouble(shared: &Shared, trial: &mut Trial, pick: Pick) -> Trying {
+/// Sign-in can't be reached: judged as an upstream that can't be. True if another account is to be tried.
+fn sign_in_trouble(shared: &Shared, trial: &mut Trial, pick: Pick) -> bool {
     let outcome = Outcome::ServerTrouble(Trouble::Connect);
-    let ruling = trial.judge(pick, &outcome, SendState::Unsent, true, shared.desk.now());
-    shared.desk.report(ruling.report.as_slice());
-    match ruling.step {
-        Step::Retry { after } => {
-            back_off(after).await;
-            Trying::Again
+    loop {
+        let ruling = trial.judge(pick, &outcome, SendState::Unsent, true, shared.desk.now());
+        shared.desk.report(ruling.report.as_slice());
+        match ruling.step {
+            // A refresh has tried often enough by itself.
+            Step::Retry { .. } => {}
+            step => return step == Step::FailOver,
         }
-        Step::FailOver => Trying::Elsewhere,
-        _ => Trying::Over,
     }
 }
 
 /// After a 401. A refresh that fails for now says nothing of the account: it isn't tried with the refused token again.
 async fn renew(shared: &Arc<Shared>, trial: &mut Trial, chosen: &Chosen) -> After {
-    loop {
-        let why = match refresh(shared, chosen).await {
-            // If it is refused for good, the pool knows, and the next choice goes on from there.
-            Ok(()) | Err(GrantError::NeedsAttention(_)) => return After::Again,
-            Err(GrantError::Keychain(error)) => return After::Later(keychain(&error)),
-            Err(GrantError::Transient(why)) => why,
-        };
-        match sign_in_trouble(shared, trial, chosen.pick).await {
-            Trying::Again => {}
-            Trying::Elsewhere => return After::Again,
-            Trying::Over => return After::Later(Later::Unreachable(why)),
-        }
+    match refresh(shared, chosen).await {
+        // If it is refused for good, the pool knows, and the next choice goes on from there.
+        Ok(()) | Err(GrantError::NeedsAttention(_)) => After::Again,
+        Err(GrantError::Keychain(error)) => After::Later(keychain(&error)),
+        Err(GrantError::Transient(_)) if sign_in_trouble(shared, trial, chosen.pick) => After::Again,
+        Err(GrantError::Transient(why)) => After::Later(Later::Unreachable(why)),
     }
 }
 

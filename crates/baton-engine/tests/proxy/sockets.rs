@@ -254,7 +254,9 @@ async fn a_pool_accounts_401_never_reaches_the_client() {
 #[tokio::test]
 async fn a_refresh_that_fails_for_now_blames_nobody() {
     for mode in [Mode::WebSocket, Mode::Http] {
-        let stage = Stage::two(100.0, 100.0).await;
+        // A refresh tries three times by itself, seconds apart.
+        let accounts = scenario([account("a", 100.0), account("b", 100.0)]).speed(10.0);
+        let stage = Stage::with(accounts, &["a", "b"]).await;
         assert!(stage.client(mode).turn("on a").await.completed);
         stage.sim.account("a").expire_access_tokens();
         let fault = stage.sim.fault(FaultRule::new(
