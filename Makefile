@@ -29,7 +29,7 @@ test: ## Check everything: formatting, lints, tests. Needs no display
 	@$(MAKE) --no-print-directory lint
 	@# The end-to-end tests run the program itself.
 	@$(TOOLS) cargo build --locked --package baton-cli
-	@$(TOOLS) cargo test --locked --workspace
+	@$(TOOLS) cargo test --locked --workspace --no-fail-fast
 
 .PHONY: lint
 lint: ## Check formatting and lints only
