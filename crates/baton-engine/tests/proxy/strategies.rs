@@ -4,8 +4,12 @@ use baton_core::{Cause, EventKind, OnRecovery, Percent, Strategy, WindowLength};
 use baton_engine::control::protocol::Command;
 use baton_sim::{AccountScript, At, Client, Failure, FamilyScript, Fault, FaultRule, Mode, WindowScript};
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 
-use crate::stage::{Stage, account, scenario};
+use crate::{
+    stage::{Stage, account, scenario},
+    stub::post_to,
+};
 
 const MODES: [Mode; 2] = [Mode::WebSocket, Mode::Http];
 /// With a little more, for resets come in whole seconds.
@@ -295,4 +299,39 @@ async fn the_brake_keeps_the_others_untouched() {
         turn(&mut stage.client(mode), "go on").await;
         assert_eq!(stage.served("c"), 1, "{mode:?}");
     }
+}
+
+/// Only the account that has compacted a history can read it: its thread stays there, whoever has more left.
+#[tokio::test]
+async fn a_compacted_thread_stays_with_the_account_that_can_read_it() {
+    let trigger = br#"{"model":"m","input":[{"type":"compaction_trigger"}]}"#;
+    for path in ["/codex/responses", "/codex/responses/compact"] {
+        let accounts = scenario([used("a", 10.0, 100.0), used("b", 12.0, 110.0)]);
+        let stage = Stage::with(accounts, &["a", "b"]).await;
+        meet(&stage, &["a", "b"]).await;
+        use_strategy(&stage, Strategy::Balanced).await;
+        ask(&stage, path, "thread-id: compacted\r\n", trigger).await;
+        assert_eq!((stage.served("a"), stage.served("b")), (2, 1), "{path}");
+        stage
+            .sim
+            .account("a")
+            .set_used(Duration::from_secs(7 * 86_400), 500.0);
+        meet(&stage, &["a"]).await;
+        let next = br#"{"model":"m","input":[{"type":"message","role":"user","content":[]}]}"#;
+        ask(&stage, "/codex/responses", "thread-id: another\r\n", next).await;
+        assert_eq!(
+            (stage.served("a"), stage.served("b")),
+            (3, 2),
+            "{path}: B has more left"
+        );
+        ask(&stage, "/codex/responses", "thread-id: compacted\r\n", next).await;
+        assert_eq!((stage.served("a"), stage.served("b")), (4, 2), "{path}");
+    }
+}
+
+async fn ask(stage: &Stage, path: &str, headers: &str, body: &[u8]) {
+    let mut client = post_to(stage, path, &format!("connection: close\r\n{headers}"), body).await;
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }

@@ -131,12 +131,16 @@ impl Chunks {
 
 /// A client's request, sent; its answer is read by the test.
 pub(crate) async fn post(stage: &Stage, headers: &str, body: &[u8]) -> TcpStream {
+    post_to(stage, "/codex/responses", headers, body).await
+}
+
+pub(crate) async fn post_to(stage: &Stage, path: &str, headers: &str, body: &[u8]) -> TcpStream {
     let url: url::Url = stage.base_url().parse().expect("a URL");
     let mut stream = TcpStream::connect(("127.0.0.1", url.port().expect("a port")))
         .await
         .expect("Baton listens");
     let head = format!(
-        "POST {}/codex/responses HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n{headers}\r\n",
+        "POST {}{path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n{headers}\r\n",
         url.path(),
         body.len()
     );
