@@ -180,14 +180,3 @@ pub fn percent(value: f64) -> String {
         format!("{tenths:.1}")
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::percent;
-
-    #[test]
-    fn percents_are_short_and_a_little_is_not_nothing() {
-        let shown = [100.0, 99.96, 5.0, 0.4, 0.04, 0.0].map(percent);
-        assert_eq!(shown, ["100", "100", "5", "0.4", "under 0.1", "0"]);
-    }
-}

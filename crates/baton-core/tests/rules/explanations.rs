@@ -154,9 +154,12 @@ fn causes_are_named_as_the_design_names_them() {
 }
 
 #[test]
-fn percents_are_whole_where_they_are_whole() {
-    assert_eq!(explain::percent(5.0), "5");
-    assert_eq!(explain::percent(0.4), "0.4");
-    assert_eq!(explain::percent(0.04), "0");
+fn percents_are_short_and_a_little_is_not_nothing() {
+    let shown = [100.0, 99.96, 5.0, 0.4, 0.04, 0.0].map(explain::percent);
+    assert_eq!(shown, ["100", "100", "5", "0.4", "under 0.1", "0"]);
+}
+
+#[test]
+fn a_skipped_account_says_so() {
     assert_eq!(explain::state(&Eligibility::Skipped, &Plain), "Skipped");
 }
