@@ -1,6 +1,8 @@
 //! The pool as screens show it.
 
-use baton_core::{AccountState, LimitFamily, Pool, Timestamp, explain};
+use std::time::Duration;
+
+use baton_core::{AccountState, Eligibility, LimitFamily, Pool, Timestamp, explain};
 
 use crate::{
     control::protocol::{AccountView, BaseUrls, Snapshot, WindowView},
@@ -66,17 +68,31 @@ fn account(state: &AccountState, now: Timestamp, words: &PoolWords<'_>) -> Accou
 fn windows(state: &AccountState, now: Timestamp) -> Vec<WindowView> {
     let mut views: Vec<WindowView> = Vec::new();
     for limit in &state.quota.limits {
+        let exhausted = match state.eligibility(&limit.family, now) {
+            Eligibility::Exhausted { until, .. } => until,
+            _ => None,
+        };
         for window in &limit.windows {
+            let resets_at = window.next_reset(now);
+            // The last reading was taken before the request that the limit refused: "1 % left" would be no help.
+            let spent = resets_at
+                .zip(exhausted)
+                .is_some_and(|(reset, until)| same_moment(reset, until));
             views.push(WindowView {
                 family: limit.family.clone(),
                 name: limit.name.as_deref().map(str::to_owned),
                 length: window.length,
-                left: window.used_at(now).left(),
-                resets_at: window.next_reset(now),
+                left: if spent { 0.0 } else { window.used_at(now).left() },
+                resets_at,
                 observed_at: window.observed_at,
             });
         }
     }
     views.sort_by(|a, b| (&a.family, a.length).cmp(&(&b.family, b.length)));
     views
+}
+
+/// Resets of one window, as told at different times in whole seconds and rounded up.
+fn same_moment(a: Timestamp, b: Timestamp) -> bool {
+    a.since(b).max(b.since(a)) <= Duration::from_secs(2)
 }

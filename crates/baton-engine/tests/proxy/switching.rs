@@ -236,6 +236,23 @@ async fn a_refusal_with_full_windows_in_its_headers_is_a_limit_reached() {
     );
 }
 
+/// The last reading was taken before the request that was refused: a screen doesn't show its rest as usable.
+#[tokio::test]
+async fn an_account_at_its_limit_has_nothing_left() {
+    let stage = Stage::two(3.0, 100.0).await;
+    let mut client = stage.client(Mode::WebSocket);
+    for _ in 0..4 {
+        assert!(client.turn("hello").await.completed);
+    }
+    let snapshot = stage.baton.snapshot();
+    let left: Vec<f64> = snapshot.accounts[0]
+        .windows
+        .iter()
+        .map(|window| window.left)
+        .collect();
+    assert_eq!(left, [0.0, 100.0], "the five hours are spent, the week isn't");
+}
+
 /// In the middle of a turn there is a turn state too: the second try leaves it out as the first did.
 #[tokio::test]
 async fn what_is_asked_again_without_ciphertext_has_no_foreign_turn_state_either() {
