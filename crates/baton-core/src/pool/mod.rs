@@ -1,5 +1,5 @@
 //! The pool: the accounts in the person's order, and what routing remembers. One value, changed only by the methods
-//! here and by the person's [`commands`]; each tells what happened.
+//! here and in `commands`; each tells what happened.
 
 mod commands;
 
