@@ -251,6 +251,8 @@ impl<'v> Said<'v> {
             Some(401) => Outcome::Unauthorized { permanent: false },
             Some(status @ (402 | 403)) => Outcome::EdgeRefused { status },
             Some(429) => self.throttled(headers, now),
+            // Not an answer: to a request that asked for no upgrade, 101 promises nothing.
+            Some(status) if status < 200 => Outcome::Broken,
             Some(status) if status >= 500 => Outcome::ServerTrouble(Trouble::Status(status)),
             Some(status) => Outcome::ClientError { status },
             None if self.is_refusal() => Outcome::ClientError {

@@ -27,6 +27,7 @@ use crate::{
 
 /// Head and events without output are held up to this much, then committed.
 const HELD: usize = 64 * 1024;
+const MODEL: &str = "/codex/responses";
 const COMPACT: &str = "/codex/responses/compact";
 /// An error's body is read up to this much to judge it.
 const ERROR_BODY: usize = 256 * 1024;
@@ -176,7 +177,7 @@ impl Exchange {
             let outcome = error::http(parts.status.as_u16(), &parts.headers, &held.concat(), now);
             return failed(outcome, SendState::Sent, Some(Answer { parts, held, rest }));
         }
-        if !is_event_stream(&parts) {
+        if !self.is_event_stream(&parts) {
             let answer = Answer {
                 parts,
                 held: Vec::new(),
@@ -185,6 +186,19 @@ impl Exchange {
             return Attempt::Delivered(answer, Delivery::Raw);
         }
         self.hold(chosen, parts, body).await
+    }
+
+    /// A model's answer is a stream of events unless it says that it is JSON, whatever else it calls itself: the client
+    /// reads it as one, and a limit in it must not get past.
+    fn is_event_stream(&self, parts: &response::Parts) -> bool {
+        let content_type = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let is = |wanted: &str| {
+            let start = content_type.and_then(|value| value.get(..wanted.len()));
+            start.is_some_and(|start| start.eq_ignore_ascii_case(wanted.as_bytes()))
+        };
+        let model = self.rest.split('?').next() == Some(MODEL) && !is("application/json");
+        // One that is encoded all the same passes as it is.
+        (model || is("text/event-stream")) && !parts.headers.contains_key(header::CONTENT_ENCODING)
     }
 
     /// Holds head and events without output until the first output.
@@ -356,16 +370,6 @@ impl Exchange {
         let message = format!("Baton: the upstream can't be reached ({why}).");
         own(StatusCode::BAD_GATEWAY, answers::service_unavailable(&message))
     }
-}
-
-fn is_event_stream(parts: &response::Parts) -> bool {
-    let content_type = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .map(HeaderValue::as_bytes)
-        .unwrap_or_default();
-    // One that is encoded all the same passes as it is.
-    content_type.starts_with(b"text/event-stream") && !parts.headers.contains_key(header::CONTENT_ENCODING)
 }
 
 pub(super) async fn read_error(mut body: Incoming) -> (Vec<Bytes>, Option<Incoming>) {

@@ -29,6 +29,7 @@ pub(crate) struct Stage {
     pub(crate) sim: Sim,
     pub(crate) baton: Engine,
     pub(crate) events: broadcast::Receiver<Event>,
+    vault: Arc<MemoryVault>,
     _data: tempfile::TempDir,
 }
 
@@ -60,11 +61,12 @@ impl Stage {
         Self::between(Sim::start(scenario).await, accounts, upstream).await
     }
 
-    async fn between(sim: Sim, accounts: &[&str], upstream: &str) -> Self {
+    pub(crate) async fn between(sim: Sim, accounts: &[&str], upstream: &str) -> Self {
         let data = tempfile::tempdir().expect("a folder");
+        let vault = Arc::new(MemoryVault::new());
         let options = Options {
             upstream: upstream.parse().expect("a URL"),
-            ..options(&sim, &data)
+            ..options(&sim, &data, &vault)
         };
         let baton = Engine::start(options).await.expect("Baton starts");
         let events = baton.events();
@@ -79,6 +81,7 @@ impl Stage {
             sim,
             baton,
             events,
+            vault,
             _data: data,
         }
     }
@@ -98,10 +101,11 @@ impl Stage {
             sim,
             baton,
             events: _,
+            vault,
             _data: data,
         } = self;
         baton.shutdown().await;
-        let baton = Engine::start(options(&sim, &data))
+        let baton = Engine::start(options(&sim, &data, &vault))
             .await
             .expect("Baton starts again");
         let events = baton.events();
@@ -109,6 +113,7 @@ impl Stage {
             sim,
             baton,
             events,
+            vault,
             _data: data,
         }
     }
@@ -160,7 +165,7 @@ impl Stage {
     }
 }
 
-fn options(sim: &Sim, data: &tempfile::TempDir) -> Options {
+fn options(sim: &Sim, data: &tempfile::TempDir, vault: &Arc<MemoryVault>) -> Options {
     Options {
         data_dir: data.path().join("baton"),
         upstream: sim.base_url().parse().expect("a URL"),
@@ -168,11 +173,6 @@ fn options(sim: &Sim, data: &tempfile::TempDir) -> Options {
         port: Some(0),
         codex_homes: Vec::new(),
         clock: Arc::new(SimClock(sim.clock())),
-        vault: Some(VAULT.with(|vault| Arc::clone(vault) as Arc<dyn Vault>)),
+        vault: Some(Arc::clone(vault) as Arc<dyn Vault>),
     }
-}
-
-thread_local! {
-    // One keychain a test, whatever restarts in it.
-    static VAULT: Arc<MemoryVault> = Arc::new(MemoryVault::new());
 }

@@ -239,7 +239,11 @@ impl Conversation {
     /// The rest of an answer that is over would be taken for the start of the next one.
     async fn unasked(&mut self, frame: Utf8Bytes, what: &What) -> Flow {
         match what {
-            What::Output | What::Completed { .. } | What::Compaction | What::Held(_) if !self.unread => {
+            // The client heals this by itself, whenever it reads it.
+            What::Failed(Outcome::ReconnectAsked) => self.say(Message::Text(frame)).await,
+            What::Output | What::Completed { .. } | What::Compaction | What::Held(_) | What::Failed(_)
+                if !self.unread =>
+            {
                 tracing::debug!("an event that belongs to no request was dropped");
                 Ok(())
             }

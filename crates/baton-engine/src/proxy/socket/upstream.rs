@@ -18,7 +18,7 @@ use super::{
         responses::{Answer, read_error},
         serve::{self, After, Chosen, Next, Who},
     },
-    Handshake,
+    Handshake, accept_key,
 };
 use crate::net::{NetError, empty};
 
@@ -131,6 +131,7 @@ async fn upgrade(
         .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     // Frames are read here: compression is declined, as any server may.
     parts.headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    let accept = accept_key(&parts.headers);
     let mut answered = match shared.net.send(Request::from_parts(parts, empty())).await {
         Ok(answered) => answered,
         Err(NetError::Connect(_)) => {
@@ -157,6 +158,10 @@ async fn upgrade(
             outcome,
             answer: Some(Box::new(Answer { parts, held, rest })),
         });
+    }
+    if answered.headers().get(header::SEC_WEBSOCKET_ACCEPT) != accept.as_ref() {
+        // Whoever answers so has not understood the handshake.
+        return Err(Outcome::Broken.into());
     }
     let upgraded = match hyper::upgrade::on(&mut answered).await {
         Ok(upgraded) => upgraded,
