@@ -7,6 +7,7 @@
 mod asked;
 mod body;
 mod guard;
+mod handed_over;
 mod headers;
 mod ledger;
 mod listen;
@@ -33,7 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 pub use self::listen::{ListenError, Listener};
-use self::{ledger::Ledger, routings::Routings, turn_states::TurnStates};
+use self::{handed_over::HandedOver, ledger::Ledger, routings::Routings, turn_states::TurnStates};
 use crate::{
     control::protocol::BaseUrls,
     desk::Desk,
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     secret: SecretString,
     routings: Routings,
     turn_states: TurnStates,
+    handed_over: HandedOver,
     running: Arc<AtomicU64>,
     tasks: TaskTracker,
     /// No new work: idle connections close, running requests end.
@@ -109,6 +111,7 @@ impl Proxy {
             secret: parts.secret,
             routings: Routings::default(),
             turn_states: TurnStates::default(),
+            handed_over: HandedOver::default(),
             running: Arc::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),

@@ -427,7 +427,10 @@ pub(crate) async fn hold(rows: Vec<Row>) {
             let text = row.text;
             let task = playing.spawn(async move {
                 let _room = room.acquire_owned().await;
-                Box::pin(row.play(mode)).await
+                let t = std::time::Instant::now();
+                let r = Box::pin(row.play(mode)).await;
+                eprintln!("TIME {:.1} {mode:?} {}", t.elapsed().as_secs_f64(), row.text.replace('\n', " "));
+                r
             });
             texts.insert(task.id(), (mode, text));
         }

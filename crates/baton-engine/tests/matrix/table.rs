@@ -73,8 +73,10 @@ pub(crate) fn simulated() -> Vec<Row> {
         head(refuse(Failure::html(502))).times(2)                          => Silent(A), Silent(A), Eligible, A, 0;
         head(refuse(code(529, ""))).once()                                 => Silent(A), Silent(A), Eligible, A, 0;
         head(refuse(Failure::internal()))                                  => Again(B), Silent(B), Cooling, A, 1;
-        head(refuse(Failure::internal())).everywhere()                     => Fails("retries_exhausted"), Fails("retries_exhausted"), Eligible, A, 1;
-        head(refuse(Failure::deactivated_workspace())).everywhere()        => Fails("retries_exhausted"), Fails("retries_exhausted"), Eligible, A, 1;
+        head(refuse(Failure::internal())).everywhere()                     => Nothing, Fails("retries_exhausted"), Eligible, A, 3;
+        head(refuse(Failure::internal())).everywhere()                     => Fails("retries_exhausted"), Nothing, Eligible, A, 6;
+        head(refuse(Failure::deactivated_workspace())).everywhere()        => Nothing, Fails("retries_exhausted"), Eligible, A, 3;
+        head(refuse(Failure::deactivated_workspace())).everywhere()        => Fails("deactivated_workspace"), Nothing, Eligible, A, 1;
         head(refuse(Failure::server_is_overloaded()))                      => Again(B), Silent(B), Cooling, A, 1;
         held(failed(Failure::server_is_overloaded())).once()               => Silent(A), Silent(A), Eligible, A, 0;
         held(error(Failure::internal())).times(2)                          => Silent(A), Silent(A), Eligible, A, 0;

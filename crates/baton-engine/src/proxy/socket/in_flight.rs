@@ -37,11 +37,12 @@ impl InFlight {
     /// `connection`: what the handshake says of every frame.
     pub(super) fn new(shared: &Shared, frame: Utf8Bytes, asked: Asked, connection: Facts) -> Self {
         let who = Who::new(asked.facts.or(connection), asked.answers_tool);
+        let handed_over = shared.handed_over.take(&who);
         Self {
             frame,
             tied: asked.tied,
             turn_state: asked.turn_state,
-            trial: Trial::new(who.model.as_deref()),
+            trial: handed_over.unwrap_or_else(|| Trial::new(who.model.as_deref())),
             held: Vec::new(),
             held_size: 0,
             delivered: false,

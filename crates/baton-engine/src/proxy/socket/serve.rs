@@ -45,6 +45,8 @@ impl Conversation {
             };
             if !connected_as(self.upstream.as_ref(), &chosen) {
                 if request.tied {
+                    let trial = std::mem::take(&mut request.trial);
+                    self.shared.handed_over.keep(&request.who, trial);
                     return self.reconnect("handed_over").await;
                 }
                 request.entry.served_by(chosen.pick.account);
