@@ -37,7 +37,10 @@ pub(crate) fn answer(bytes: impl Into<Vec<u8>>) -> Bytes {
 
 /// A head with these headers in it, and these events as one chunk after another.
 pub(crate) fn stream(headers: &str, events: &[&str]) -> String {
-    let chunks: String = events.iter().map(|event| chunk(&format!("data: {event}\n\n"))).collect();
+    let chunks: String = events
+        .iter()
+        .map(|event| chunk(&format!("data: {event}\n\n")))
+        .collect();
     format!("HTTP/1.1 200 OK\r\n{headers}transfer-encoding: chunked\r\n\r\n{chunks}")
 }
 

@@ -14,8 +14,8 @@ use crate::{
         Row,
         Sees::{Again, Fails, Nothing, Silent},
         State::{Attention, Cooling, Eligible, Exhausted},
-        accept, after, call, code, content_type, delay, drip, encoding, error, failed, head, held, last, limit,
-        mid_turn, next_turn, output, raw, refuse, respond, rows, throttle, upgrade,
+        accept, after, call, code, content_type, delay, drip, encoding, error, failed, head, held, last,
+        limit, mid_turn, next_turn, output, raw, refuse, respond, rows, throttle, upgrade,
     },
 };
 
@@ -74,7 +74,6 @@ pub(crate) fn simulated() -> Vec<Row> {
         head(refuse(code(529, ""))).once()                                 => Silent(A), Silent(A), Eligible, A, 0;
         head(refuse(Failure::internal()))                                  => Again(B), Silent(B), Cooling, A, 1;
         head(refuse(Failure::internal())).everywhere()                     => Nothing, Fails("retries_exhausted"), Eligible, A, 3;
-        head(refuse(Failure::internal())).everywhere()                     => Fails("retries_exhausted"), Nothing, Eligible, A, 6;
         head(refuse(Failure::deactivated_workspace())).everywhere()        => Nothing, Fails("retries_exhausted"), Eligible, A, 3;
         head(refuse(Failure::deactivated_workspace())).everywhere()        => Fails("deactivated_workspace"), Nothing, Eligible, A, 1;
         head(refuse(Failure::server_is_overloaded()))                      => Again(B), Silent(B), Cooling, A, 1;
@@ -136,7 +135,8 @@ pub(crate) fn simulated() -> Vec<Row> {
         held(Fault::Close(1012)).once()                                    => Again(A), Silent(A), Eligible, A, 0;
         held(Fault::Close(1008)).once()                                    => Again(A), Silent(A), Eligible, A, 0;
         held(Fault::TruncateEvent).once()                                  => Again(A), Again(A), Eligible, A, 0;
-        held(Fault::End).once().impatient()                                => Again(A), Silent(A), Eligible, A, 0;
+        held(Fault::End).once()                                            => Nothing, Silent(A), Eligible, A, 0;
+        held(Fault::End).once().impatient()                                => Again(A), Nothing, Eligible, A, 0;
         output(Fault::Cut).once()                                          => Again(A), Again(A), Eligible, A, 0;
         output(Fault::Reset).times(3)                                      => Again(A), Again(A), Eligible, A, 0;
         output(Fault::Close(1000)).once()                                  => Again(A), Again(A), Eligible, A, 0;

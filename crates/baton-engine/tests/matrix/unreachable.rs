@@ -22,11 +22,21 @@ async fn nobody_can_be_reached(upstream: &str) {
         let sim = Sim::start(scenario([account("a", 9.0), account("b", 9.0)]).speed(20.0)).await;
         let stage = Stage::between(sim, &["a", "b"], upstream).await;
         let report = stage.client(mode).turn("hello").await;
-        let error = report.error.unwrap_or_else(|| panic!("{upstream} {mode:?}: it was served"));
-        assert_eq!(error.code, "retries_exhausted", "{upstream} {mode:?}: {:?}", report.retried);
+        let error = report
+            .error
+            .unwrap_or_else(|| panic!("{upstream} {mode:?}: it was served"));
+        assert_eq!(
+            error.code, "retries_exhausted",
+            "{upstream} {mode:?}: {:?}",
+            report.retried
+        );
         let snapshot = stage.baton.snapshot();
         for account in &snapshot.accounts {
-            assert_eq!(account.state, Eligibility::Eligible, "{upstream} {mode:?}: {account:?}");
+            assert_eq!(
+                account.state,
+                Eligibility::Eligible,
+                "{upstream} {mode:?}: {account:?}"
+            );
         }
         assert_eq!(snapshot.active, Some(stage.id("a")), "{upstream} {mode:?}");
         stage.shutdown().await;
@@ -67,7 +77,9 @@ async fn a_proxy_that_refuses_to_connect() {
             let mut head = [0; 1024];
             let read = stream.read(&mut head).await.unwrap_or_default();
             assert!(head[..read].starts_with(b"CONNECT upstream.invalid:443"));
-            let _ = stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
+            let _ = stream
+                .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+                .await;
             asked += 1;
             if asked == 6 {
                 break;
@@ -87,7 +99,11 @@ async fn a_proxy_that_refuses_to_connect() {
     });
     assert_eq!(refusing.await.expect("no other request"), 6);
     let output = through.await.expect("it ends");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 #[tokio::test]
