@@ -36,6 +36,12 @@ lint: ## Check formatting and lints only
 	@$(TOOLS) cargo fmt --all --check
 	@$(TOOLS) cargo clippy --locked --workspace --all-targets -- $$(baton_deny_warnings)
 
+.PHONY: bench
+bench: ## Measure what Baton costs beside nginx and no proxy; writes docs/performance.md's table
+	@scripts/setup bench
+	@$(TOOLS) cargo build --release --locked --package baton-bench --package baton-cli; \
+		"$${CARGO_TARGET_DIR:-target}/release/baton-bench" --write docs/performance.md
+
 .PHONY: clean
 clean: ## Remove what was built
 	@$(TOOLS) cargo clean

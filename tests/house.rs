@@ -21,6 +21,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["baton-core", "baton-engine", "baton-sim", "baton-wire"],
     ),
     ("baton-desktop", &["baton-core", "baton-engine", "baton-wire"]),
+    // Writes the bytes of the protocol itself, as baton-sim does; the engine runs inside it.
+    ("baton-bench", &["baton-core", "baton-engine", "baton-wire"]),
 ];
 
 /// What tests and benches may lean on besides: the simulated backend.

@@ -1,0 +1,135 @@
+//! The parts of a measurement run in processes of their own, so that each has its own memory and processor time.
+
+use std::{
+    ffi::OsStr,
+    io::Write,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, ChildStdout, Command},
+};
+
+use crate::Result;
+
+/// A part that hasn't said that it is ready by then is broken.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// A running part; ends when dropped, as does its standard input, for which it waits.
+#[derive(Debug)]
+pub(crate) struct Part {
+    child: Child,
+    /// Kept, or the part's next word would end it.
+    _stdout: Option<BufReader<ChildStdout>>,
+    /// The first line that it said.
+    pub(crate) said: String,
+    /// Until it said so.
+    pub(crate) ready_after: Duration,
+}
+
+/// Says in a part's process that it is ready, and where.
+pub(crate) fn announce(line: &str) {
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// In a part's process: until the one that started it is gone.
+pub(crate) async fn orphaned() {
+    let (gone, heard) = tokio::sync::oneshot::channel();
+    // Nothing is ever said there: it only ends.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = gone.send(());
+    });
+    let _ = heard.await;
+}
+
+impl Part {
+    /// This program in another role.
+    pub(crate) async fn role<S: AsRef<OsStr>>(args: &[S]) -> Result<Self> {
+        Self::start(&std::env::current_exe()?, args).await
+    }
+
+    /// Any program that says a line once it is ready.
+    pub(crate) async fn start<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> Result<Self> {
+        let started = Instant::now();
+        let mut child = command(program, args).stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().ok_or("a part has no output")?;
+        let mut stdout = BufReader::new(stdout);
+        let mut said = String::new();
+        tokio::time::timeout(READY_WITHIN, stdout.read_line(&mut said)).await??;
+        if said.is_empty() {
+            return Err(format!("{} ended without a word", program.display()).into());
+        }
+        Ok(Self {
+            child,
+            _stdout: Some(stdout),
+            said: said.trim_end().to_owned(),
+            ready_after: started.elapsed(),
+        })
+    }
+
+    /// A program that says nothing.
+    pub(crate) fn silent<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> Result<Self> {
+        Ok(Self {
+            child: command(program, args).stdout(Stdio::null()).spawn()?,
+            _stdout: None,
+            said: String::new(),
+            ready_after: Duration::ZERO,
+        })
+    }
+
+    /// Resident memory in bytes.
+    pub(crate) fn resident(&self) -> Result<f64> {
+        let status = self.proc("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kib.ok_or("no VmRSS")?.trim().parse::<f64>()? * 1024.0)
+    }
+
+    /// Processor time so far. The kernel counts it in hundredths of a second.
+    pub(crate) fn processor(&self) -> Result<Duration> {
+        let stat = self.proc("stat")?;
+        // The name before may hold spaces. Then come fields 3, 4, …; 14 and 15 are user and system time.
+        let fields = stat.rsplit_once(')').ok_or("no stat")?.1;
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().unwrap_or(0))
+            .sum();
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// How often its threads were woken so far.
+    pub(crate) fn wake_ups(&self) -> Result<u64> {
+        let mut count = 0;
+        for task in std::fs::read_dir(self.proc_dir()?.join("task"))? {
+            let status = std::fs::read_to_string(task?.path().join("status"))?;
+            let switches = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))
+                .and_then(|count| count.trim().parse::<u64>().ok());
+            count += switches.unwrap_or(0);
+        }
+        Ok(count)
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        Ok(std::fs::read_to_string(self.proc_dir()?.join(file))?)
+    }
+
+    fn proc_dir(&self) -> Result<std::path::PathBuf> {
+        let pid = self.child.id().ok_or("a part has ended")?;
+        Ok(Path::new("/proc").join(pid.to_string()))
+    }
+}
+
+fn command<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::piped()).kill_on_drop(true);
+    command
+}
