@@ -6,8 +6,8 @@ use std::{
 };
 
 use baton_core::{
-    Account, AccountId, Identity, LimitFamily, LimitReading, Outcome, Percent, Policy, Pool, Reading,
-    Request, SendState, Source, Timestamp, Turn, Window, WindowLength, choose,
+    Account, AccountId, AccountState, Identity, LimitFamily, LimitReading, Outcome, Percent, Policy, Pool,
+    Reading, Request, SendState, Source, Timestamp, Turn, Window, WindowLength, choose,
     judge::{Circumstances, LimitKind, judge},
 };
 use baton_wire::{Scanner, request::Skim};
@@ -93,7 +93,7 @@ fn pool(count: u32) -> Result<Pool> {
             }],
             credits: None,
         };
-        let generation = pool.account(id).map_or(0, |state| state.generation());
+        let generation = pool.account(id).map_or(0, AccountState::generation);
         pool.learn(id, generation, &reading, NOW, &mut events);
     }
     pool.route(&Request::default(), NOW, &mut events);
