@@ -60,7 +60,7 @@ impl Stage {
         Self::between(Sim::start(scenario).await, accounts, upstream).await
     }
 
-    async fn between(sim: Sim, accounts: &[&str], upstream: &str) -> Self {
+    pub(crate) async fn between(sim: Sim, accounts: &[&str], upstream: &str) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let options = Options {
             upstream: upstream.parse().expect("a URL"),
@@ -90,6 +90,15 @@ impl Stage {
 
     pub(crate) async fn shutdown(self) {
         self.baton.shutdown().await;
+    }
+
+    /// Baton ends; what it talked to lives on.
+    pub(crate) async fn stop_baton(self) -> Sim {
+        let Self {
+            sim, baton, _data, ..
+        } = self;
+        baton.shutdown().await;
+        sim
     }
 
     /// The folder is used again, as after an update.
