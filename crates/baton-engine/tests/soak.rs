@@ -93,8 +93,16 @@ async fn soak(requests: u64, seed: u64) {
     println!("{figures}; {memory}");
 
     let tally = &work.tally;
-    assert_eq!(*tally.lost.lock().unwrap(), Vec::<String>::new(), "lost: {figures}");
-    assert_eq!(*tally.repeated.lock().unwrap(), Vec::<String>::new(), "repeated: {figures}");
+    assert_eq!(
+        *tally.lost.lock().unwrap(),
+        Vec::<String>::new(),
+        "lost: {figures}"
+    );
+    assert_eq!(
+        *tally.repeated.lock().unwrap(),
+        Vec::<String>::new(),
+        "repeated: {figures}"
+    );
     let unhit: Vec<_> = faults.iter().filter(|fault| fault.hits() == 0).collect();
     assert!(requests < 50_000 || unhit.is_empty(), "never struck: {unhit:?}");
     eventually("no request runs", || stage.baton.snapshot().running_requests == 0).await;
@@ -106,7 +114,10 @@ async fn soak(requests: u64, seed: u64) {
     let sim = stage.stop_baton().await;
     eventually("Baton's sockets are closed", || held_open(ports) == 0).await;
     sim.shutdown().await;
-    eventually("all tasks have ended, all files are closed", || !Left::now().more_than(before)).await;
+    eventually("all tasks have ended, all files are closed", || {
+        !Left::now().more_than(before)
+    })
+    .await;
 }
 
 fn scenario(seed: u64) -> Scenario {
@@ -145,10 +156,16 @@ fn faults() -> Vec<FaultRule> {
         (At::Head, Fault::Refuse(Failure::unavailable())),
         (At::Head, Fault::Refuse(Failure::server_is_overloaded())),
         (At::Head, Fault::Refuse(Failure::slow_down())),
-        (At::Head, Fault::Refuse(Failure::rate_limit_exceeded().retry_after(30))),
+        (
+            At::Head,
+            Fault::Refuse(Failure::rate_limit_exceeded().retry_after(30)),
+        ),
         (At::Head, Fault::Refuse(Failure::usage_limit_reached())),
         (At::Head, Fault::Refuse(Failure::insufficient_quota())),
-        (At::Head, Fault::Refuse(Failure::workspace_owner_credits_depleted())),
+        (
+            At::Head,
+            Fault::Refuse(Failure::workspace_owner_credits_depleted()),
+        ),
         (At::Head, Fault::Refuse(Failure::token_expired())),
         (At::Head, Fault::Refuse(Failure::token_invalidated())),
         (At::Head, page(520)),
@@ -156,7 +173,13 @@ fn faults() -> Vec<FaultRule> {
         (At::Head, Fault::Reset),
         (At::Head, Fault::Close(1011)),
         (At::Head, Fault::Delay(seconds(60))),
-        (At::Head, Fault::Drip { bytes: 200, pause: seconds(1) }),
+        (
+            At::Head,
+            Fault::Drip {
+                bytes: 200,
+                pause: seconds(1),
+            },
+        ),
         (At::Head, Fault::ContentType("text/plain".to_owned())),
         // === held back ===
         (At::Created, Fault::Failed(Failure::usage_limit_reached())),
@@ -195,7 +218,6 @@ fn faults() -> Vec<FaultRule> {
         (At::Upgrade, page(200)),
     ];
     let rarely = [
-        (At::Head, Fault::Refuse(Failure::deactivated_workspace())),
         (At::Head, Fault::Stall),
         (At::Created, Fault::Stall),
         (At::Output(2), Fault::Stall),
@@ -204,11 +226,17 @@ fn faults() -> Vec<FaultRule> {
     let rule = |chance: f64| move |(at, fault)| FaultRule::new(at, fault).probability(chance);
     let sign_in = FaultRule::new(At::Route(Kind::Token), Fault::Refuse(Failure::unavailable()));
     let prewarm = FaultRule::new(At::Head, Fault::Reset).prewarm();
+    // Of two, Baton would rightly make the person decide.
+    let closed = FaultRule::new(At::Head, Fault::Refuse(Failure::deactivated_workspace())).account("e");
     often
         .into_iter()
         .map(rule(0.0012))
         .chain(rarely.into_iter().map(rule(0.0002)))
-        .chain([sign_in.probability(0.1), prewarm.probability(0.01)])
+        .chain([
+            sign_in.probability(0.1),
+            prewarm.probability(0.01),
+            closed.probability(0.002),
+        ])
         .collect()
 }
 
@@ -239,7 +267,11 @@ impl Work {
     async fn client(self: Arc<Self>, seed: u64) {
         let mut random = fastrand::Rng::with_seed(seed);
         while self.tally.requests.load(Ordering::Relaxed) < self.wanted {
-            let mode = if random.bool() { Mode::WebSocket } else { Mode::Http };
+            let mode = if random.bool() {
+                Mode::WebSocket
+            } else {
+                Mode::Http
+            };
             let mut client = Client::new(&self.url, self.login.clone())
                 .mode(mode)
                 .seed(random.u64(..))
@@ -265,9 +297,20 @@ impl Work {
         let tally = &self.tally;
         for _ in 0..TRIES {
             let report = client.turn(&text).await;
-            tally.requests.fetch_add(report.requests.into(), Ordering::Relaxed);
-            tally.reconnects.fetch_add(report.reconnects.into(), Ordering::Relaxed);
-            let say = || format!("{:?} {text}: {:?} {:?}", client.current_mode(), report.error, report.retried);
+            tally
+                .requests
+                .fetch_add(report.requests.into(), Ordering::Relaxed);
+            tally
+                .reconnects
+                .fetch_add(report.reconnects.into(), Ordering::Relaxed);
+            let say = || {
+                format!(
+                    "{:?} {text}: {:?} {:?}",
+                    client.current_mode(),
+                    report.error,
+                    report.retried
+                )
+            };
             if !report.repeated.is_empty() || report.tool_calls() > tools {
                 tally.repeated.lock().unwrap().push(say());
             }
@@ -276,17 +319,33 @@ impl Work {
                     tally.completed.fetch_add(1, Ordering::Relaxed);
                     return;
                 }
-                // All are exhausted, and that was said with the time when one is back.
-                Some(error) if error.code == "usage_limit_reached" => {
-                    *tally.honest.lock().unwrap().entry(error.code.clone()).or_default() += 1;
+                // All are exhausted, which was said with the time when one is back; the brake waits for the person; or
+                // the only one that wasn't exhausted is refused for good.
+                Some(error)
+                    if matches!(&*error.code, "usage_limit_reached" | "deactivated_workspace")
+                        || error.message.contains("Baton has stopped switching") =>
+                {
+                    *tally
+                        .honest
+                        .lock()
+                        .unwrap()
+                        .entry(error.code.clone())
+                        .or_default() += 1;
+                    let _ = self.turns.send(());
                     let left = error.resets_at.map(|at| at - self.clock.now_unix());
                     let left = left.and_then(|left| u64::try_from(left).ok());
-                    self.clock.sleep(Duration::from_secs(left.unwrap_or(60).max(1))).await;
+                    self.clock
+                        .sleep(Duration::from_secs(left.unwrap_or(60).max(1)))
+                        .await;
                 }
                 _ => return tally.lost.lock().unwrap().push(say()),
             }
         }
-        tally.lost.lock().unwrap().push(format!("refused {TRIES} times: {text}"));
+        tally
+            .lost
+            .lock()
+            .unwrap()
+            .push(format!("refused {TRIES} times: {text}"));
     }
 }
 
@@ -372,7 +431,11 @@ async fn change(stage: &Stage, random: &mut fastrand::Rng) {
             skipped: false,
         },
         7 => Command::SetOnRecovery {
-            on_recovery: if random.bool() { OnRecovery::Stay } else { OnRecovery::Return },
+            on_recovery: if random.bool() {
+                OnRecovery::Stay
+            } else {
+                OnRecovery::Return
+            },
         },
         8 => Command::SetWaitForRecovery {
             seconds: if random.bool() { 6 * 3600 } else { 0 },
@@ -493,11 +556,13 @@ impl Memory {
     }
 
     fn look(&mut self, requests: u64) {
-        let due = usize::try_from(requests * 100 / self.wanted).unwrap_or(0).min(100);
+        let due = usize::try_from(requests * 100 / self.wanted)
+            .unwrap_or(0)
+            .min(100);
         if self.samples.len() < due {
-            let pages = fs::read_to_string("/proc/self/statm").ok().and_then(|text| {
-                text.split_whitespace().nth(1)?.parse::<f64>().ok()
-            });
+            let pages = fs::read_to_string("/proc/self/statm")
+                .ok()
+                .and_then(|text| text.split_whitespace().nth(1)?.parse::<f64>().ok());
             self.samples.resize(due, pages.unwrap_or(0.0) * 4096.0 / 1e6);
         }
     }
@@ -523,6 +588,9 @@ impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let first = self.samples.first().copied().unwrap_or_default();
         let [second, last] = self.thirds();
-        write!(f, "{first:.0} MB at first, {second:.0} in the second third, {last:.0} in the last")
+        write!(
+            f,
+            "{first:.0} MB at first, {second:.0} in the second third, {last:.0} in the last"
+        )
     }
 }

@@ -366,11 +366,15 @@ mod tests {
         let login = Login::from_auth_json(&sim.account("a").auth_json()).expect("a login");
         let mut client = Client::new(sim.base_url(), login).mode(crate::Mode::Http);
         assert!(client.turn("one").await.completed);
-        sim.log().wait_for(|entries| entries.iter().all(Entry::completed)).await;
+        sim.log()
+            .wait_for(|entries| entries.iter().all(Entry::completed))
+            .await;
         sim.log().forget_ended();
         assert!(sim.log().entries().is_empty());
         assert!(client.turn("two").await.completed);
-        sim.log().wait_for(|entries| entries.iter().all(Entry::completed)).await;
+        sim.log()
+            .wait_for(|entries| entries.iter().all(Entry::completed))
+            .await;
         let entries = sim.log().entries();
         assert_eq!((entries.len(), entries[0].id), (1, 2), "{entries:?}");
         assert!(!entries[0].items.is_empty());
