@@ -84,7 +84,7 @@ async fn order_strategy_and_accounts_change_under_load() {
                     .run(Command::Switch {
                         account: account(name),
                     })
-                    .await
+                    .await;
             }
             3 => {
                 for skipped in [true, false] {
@@ -148,10 +148,10 @@ async fn a_thousand_idle_sockets_stay_open_and_all_are_closed_at_the_end() {
     for _ in 0..count {
         open.push(stub::socket(&stage).await);
     }
-    println!(
-        "{count} idle sockets: {:.0} KB each, all four ends together",
-        (resident() - before) / count as f64
-    );
+    let each = (resident() - before) / count as f64;
+    println!("{count} idle sockets: {each:.0} KB each, all four ends together");
+    // The ends that aren't Baton's have buffers of 128 KB each at most.
+    assert!(count < 1000 || each < 350.0, "{each:.0} KB");
     assert_eq!(stage.baton.snapshot().running_requests, 0);
     assert!(stage.client(Mode::Http).turn("others are served").await.completed);
     let ended = tokio::spawn(stage.stop_baton());
