@@ -29,7 +29,14 @@ test: ## Check everything: formatting, lints, tests. Needs no display
 	@$(MAKE) --no-print-directory lint
 	@# The end-to-end tests run the program itself.
 	@$(TOOLS) cargo build --locked --package baton-cli
-	@$(TOOLS) cargo test --locked --workspace --no-fail-fast
+	@# A thousand idle sockets have four ends each in the tests' one process.
+	@ulimit -n 8192 2>/dev/null || true; $(TOOLS) cargo test --locked --workspace --no-fail-fast
+
+.PHONY: soak
+soak: ## 100,000 requests with random faults; BATON_SOAK_SEED repeats a run, BATON_SOAK_REQUESTS makes it longer
+	@scripts/setup test
+	@BATON_SOAK_REQUESTS=$${BATON_SOAK_REQUESTS:-100000} BATON_SOAK_SEED=$${BATON_SOAK_SEED:-$$RANDOM} \
+		bash -c 'ulimit -n 8192 2>/dev/null || true; $(TOOLS) cargo test --locked --release --package baton-engine --test soak -- --nocapture'
 
 .PHONY: lint
 lint: ## Check formatting and lints only

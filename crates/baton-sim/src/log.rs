@@ -213,6 +213,8 @@ impl fmt::Display for Entry {
 #[derive(Default)]
 struct Records {
     entries: Vec<Entry>,
+    /// How many entries before these were let go of.
+    forgotten: usize,
     violations: Vec<Violation>,
 }
 
@@ -242,7 +244,7 @@ impl Log {
     pub(crate) fn open(&self, mut entry: Entry) -> u64 {
         let id = {
             let mut records = self.records();
-            entry.id = records.entries.len() as u64 + 1;
+            entry.id = (records.forgotten + records.entries.len()) as u64 + 1;
             let id = entry.id;
             records.entries.push(entry);
             id
@@ -254,7 +256,8 @@ impl Log {
     pub(crate) fn edit(&self, id: u64, edit: impl FnOnce(&mut Entry)) {
         {
             let mut records = self.records();
-            let Some(entry) = records.entries.get_mut(id as usize - 1) else {
+            let at = (id as usize - 1).checked_sub(records.forgotten);
+            let Some(entry) = at.and_then(|at| records.entries.get_mut(at)) else {
                 return;
             };
             edit(entry);
@@ -325,6 +328,19 @@ impl Log {
         }
     }
 
+    /// Lets go of the oldest entries, up to the first that still runs; violations stay. For runs so long that the log
+    /// would be most of what they keep.
+    pub fn forget_ended(&self) {
+        let mut records = self.records();
+        let ended = records
+            .entries
+            .iter()
+            .take_while(|entry| entry.outcome != Outcome::Running)
+            .count();
+        records.entries.drain(..ended);
+        records.forgotten += ended;
+    }
+
     /// Lets go of the bodies kept so far; for long runs between two readings.
     pub fn forget_bodies(&self) {
         for entry in &mut self.records().entries {
@@ -336,5 +352,31 @@ impl Log {
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.records().entries).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AccountScript, Client, Login, Scenario, Sim};
+
+    #[tokio::test]
+    async fn what_has_ended_is_forgotten_and_numbers_go_on() {
+        let sim = Sim::start(Scenario::new().account(AccountScript::new("a"))).await;
+        let login = Login::from_auth_json(&sim.account("a").auth_json()).expect("a login");
+        let mut client = Client::new(sim.base_url(), login).mode(crate::Mode::Http);
+        assert!(client.turn("one").await.completed);
+        sim.log()
+            .wait_for(|entries| entries.iter().all(Entry::completed))
+            .await;
+        sim.log().forget_ended();
+        assert!(sim.log().entries().is_empty());
+        assert!(client.turn("two").await.completed);
+        sim.log()
+            .wait_for(|entries| entries.iter().all(Entry::completed))
+            .await;
+        let entries = sim.log().entries();
+        assert_eq!((entries.len(), entries[0].id), (1, 2), "{entries:?}");
+        assert!(!entries[0].items.is_empty());
     }
 }

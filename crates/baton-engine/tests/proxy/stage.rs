@@ -95,6 +95,15 @@ impl Stage {
         self.baton.shutdown().await;
     }
 
+    /// Baton ends; what it talked to lives on.
+    pub(crate) async fn stop_baton(self) -> Sim {
+        let Self {
+            sim, baton, _data, ..
+        } = self;
+        baton.shutdown().await;
+        sim
+    }
+
     /// The folder is used again, as after an update.
     pub(crate) async fn restart(self) -> Self {
         let Self {

@@ -35,6 +35,9 @@ pub(super) struct Upstream {
     pub chosen: Chosen,
 }
 
+/// What a read may bring at once. It is there as long as the socket, idle or not; larger messages take several.
+const READ_AT_ONCE: usize = 16 * 1024;
+
 pub(super) enum Opened {
     /// With the head of the upstream's 101.
     Socket(Box<Upstream>, HeaderMap),
@@ -48,6 +51,7 @@ pub(super) fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .max_message_size(Some(LARGEST_MESSAGE))
         .max_frame_size(Some(LARGEST_MESSAGE))
+        .read_buffer_size(READ_AT_ONCE)
         // Frames leave when they come: nothing waits for a fuller buffer.
         .write_buffer_size(0)
 }
