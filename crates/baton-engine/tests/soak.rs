@@ -23,7 +23,7 @@ use baton_core::{Eligibility, OnRecovery, Percent, Strategy};
 use baton_engine::control::protocol::Command;
 use baton_sim::{
     AccountScript, At, Client, Clock, Failure, Fault, FaultHandle, FaultRule, Kind, Login, Mode, Scenario,
-    Sim, Transport, WindowScript,
+    Sim, WindowScript,
 };
 use tokio::{runtime::Handle, sync::mpsc};
 
@@ -223,12 +223,8 @@ fn faults() -> Vec<FaultRule> {
     ];
     let rule = |chance: f64| move |(at, fault)| FaultRule::new(at, fault).probability(chance);
     let sign_in = FaultRule::new(At::Route(Kind::Token), Fault::Refuse(Failure::unavailable()));
-    // Not yet on WebSocket: where the client's next frame overtakes them, they are taken for the start of its answer.
-    let trailing = [Fault::DuplicateCompletion, Fault::TrailingData].map(|fault| {
-        FaultRule::new(At::AfterCompleted, fault)
-            .transport(Transport::Http)
-            .probability(0.0024)
-    });
+    let trailing = [Fault::DuplicateCompletion, Fault::TrailingData]
+        .map(|fault| FaultRule::new(At::AfterCompleted, fault).probability(0.0024));
     let prewarm = FaultRule::new(At::Head, Fault::Reset).prewarm();
     // Of two, Baton would rightly make the person decide.
     let closed = FaultRule::new(At::Head, Fault::Refuse(Failure::deactivated_workspace())).account("e");

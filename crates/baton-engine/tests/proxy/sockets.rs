@@ -95,6 +95,32 @@ async fn what_comes_after_the_completion_is_not_delivered() {
     );
 }
 
+/// The client's next frame overtakes them: they would be taken for the start of its answer.
+#[tokio::test]
+async fn the_rest_of_an_answer_is_not_taken_for_the_next_one() {
+    let (stage, mut asked) = stub::stage(&["a"]).await;
+    let (mut client, mut upstream) = tokio::join!(socket(&stage), async {
+        asked.recv().await.expect("an upgrade").accept().await
+    });
+    say(&mut client, CREATE).await;
+    text(&mut upstream).await;
+    for frame in [CREATED, OUTPUT, COMPLETED] {
+        say(&mut upstream, frame).await;
+    }
+    for frame in [CREATED, OUTPUT, COMPLETED] {
+        assert_eq!(text(&mut client).await, frame);
+    }
+    say(&mut client, CREATE).await;
+    text(&mut upstream).await;
+    let next = OUTPUT.replace("hi", "there");
+    for frame in [COMPLETED, OUTPUT, CREATED, &next, COMPLETED] {
+        say(&mut upstream, frame).await;
+    }
+    for frame in [CREATED, &next, COMPLETED] {
+        assert_eq!(text(&mut client).await, frame);
+    }
+}
+
 #[tokio::test]
 async fn bytes_pings_and_close_codes_pass_both_ways() {
     let (stage, mut asked) = stub::stage(&["a"]).await;

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use baton_core::{Outcome, trial::Pick};
-use baton_wire::{What, answers, ws};
+use baton_wire::{HeldKind, What, answers, ws};
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio_tungstenite::tungstenite::{
     self, Message, Utf8Bytes,
@@ -192,7 +192,10 @@ impl Conversation {
     }
 
     async fn event(&mut self, frame: Utf8Bytes) -> Flow {
-        let Some(Upstream { chosen, .. }) = &mut self.upstream else {
+        let Some(Upstream {
+            chosen, announces, ..
+        }) = &mut self.upstream
+        else {
             return Ok(());
         };
         let what = ws::server(frame.as_str(), self.shared.desk.now());
@@ -208,6 +211,13 @@ impl Conversation {
         let Some(request) = &mut self.request else {
             return self.unasked(frame, &what).await;
         };
+        if what == What::Held(HeldKind::Created) {
+            request.begun = true;
+            *announces = true;
+        } else if what.is_output() && *announces && !request.begun {
+            tracing::debug!("the rest of an earlier answer was dropped");
+            return Ok(());
+        }
         match what {
             What::Failed(outcome) => {
                 let chosen = chosen.clone();

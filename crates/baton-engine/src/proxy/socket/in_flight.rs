@@ -25,6 +25,8 @@ pub(super) struct InFlight {
     pub trial: Trial,
     held: Vec<Utf8Bytes>,
     held_size: usize,
+    /// The upstream has begun this frame's own answer.
+    pub begun: bool,
     /// Something has reached the client: nothing can be taken back any more.
     pub delivered: bool,
     /// The upstream's last word on it, if that was a failure.
@@ -45,6 +47,7 @@ impl InFlight {
             trial: handed_over.unwrap_or_else(|| Trial::new(who.model.as_deref())),
             held: Vec::new(),
             held_size: 0,
+            begun: false,
             delivered: false,
             last: None,
             entry: shared.ledger.open(Transport::WebSocket, &who, shared.desk.now()),

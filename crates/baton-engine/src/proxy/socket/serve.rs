@@ -65,6 +65,7 @@ impl Conversation {
             let frame = frame_for(&self.shared, request, &chosen).await;
             request.entry.served_by(chosen.pick.account);
             upstream.chosen.pick = chosen.pick;
+            request.begun = false;
             if upstream.socket.send(Message::Text(frame)).await.is_ok() {
                 return Ok(());
             }

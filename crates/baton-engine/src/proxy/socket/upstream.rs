@@ -33,6 +33,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct Upstream {
     pub socket: Socket,
     pub chosen: Chosen,
+    /// It begins its answers with `response.created`: output before that is the rest of an earlier one.
+    pub announces: bool,
 }
 
 /// What a read may bring at once. It is there as long as the socket, idle or not; larger messages take several.
@@ -178,6 +180,7 @@ async fn upgrade(
         Upstream {
             socket,
             chosen: chosen.clone(),
+            announces: false,
         },
         parts.headers,
     ))
