@@ -6,14 +6,17 @@ use baton_core::Eligibility;
 use baton_sim::{Mode, Sim};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
 };
 
 use crate::stage::{Stage, account, scenario};
 
-async fn closed_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    listener.local_addr().expect("an address").port()
+/// Bound, so that nobody else gets it meanwhile, and not listening.
+fn closed_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let port = socket.local_addr().expect("an address").port();
+    (socket, port)
 }
 
 /// The client asks as often as the CLI would, and its error names the reason.
@@ -46,7 +49,8 @@ async fn nobody_can_be_reached(upstream: &str) {
 
 #[tokio::test]
 async fn a_closed_port() {
-    nobody_can_be_reached(&format!("http://127.0.0.1:{}/backend-api", closed_port().await)).await;
+    let (_kept, port) = closed_port();
+    nobody_can_be_reached(&format!("http://127.0.0.1:{port}/backend-api")).await;
 }
 
 #[tokio::test]
