@@ -41,6 +41,13 @@ pub enum Outcome {
     ReconnectAsked,
 }
 
+impl Outcome {
+    /// The server's trouble, or the connection's: it may be over when it is asked again.
+    pub fn is_trouble(&self) -> bool {
+        matches!(self, Self::ServerTrouble(_) | Self::Broken)
+    }
+}
+
 /// Which kind of exhaustion the upstream named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use crate::{
     judge::{Blame, Circumstances, judge},
 };
 
-/// Attempts for one request, all accounts together; then the last answer stands.
+/// Attempts for one request, all accounts together; then what the last one said stands, or the client asks again.
 const MOST_ATTEMPTS: u8 = 16;
 
 /// An account as chosen for an attempt.
@@ -28,6 +28,8 @@ struct Failure {
 pub struct Ruling {
     pub step: Step,
     pub report: Option<Report>,
+    /// The upstream's own words are the client's answer should nobody do better.
+    pub stands: bool,
 }
 
 #[derive(Debug, Default)]
@@ -87,10 +89,15 @@ impl Trial {
             // It is the request: nobody is blamed.
             self.failures
                 .retain(|failure| !same_kind(&failure.outcome, outcome));
-            return Ruling { step, report: None };
+            return Ruling {
+                step,
+                report: None,
+                stands: true,
+            };
         }
+        let stands = self.stands(outcome);
         if self.attempts >= MOST_ATTEMPTS && step != Step::Resend {
-            step = Step::PassOn;
+            step = if stands { Step::PassOn } else { Step::Resend };
         }
         match step {
             Step::Retry { .. } => self.retries += 1,
@@ -114,7 +121,19 @@ impl Trial {
             outcome: outcome.clone(),
             pending,
         });
-        Ruling { step, report }
+        Ruling { step, report, stands }
+    }
+
+    /// Of a limit, a throttle and a refused token Baton speaks itself, for all accounts. What refuses one account for
+    /// good doesn't outweigh a trouble that may have passed when the client asks again.
+    fn stands(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::UsageLimit { .. } | Outcome::Throttled { .. } | Outcome::Unauthorized { .. } => false,
+            Outcome::AccountRefused(_) | Outcome::ModelUnavailable => {
+                !self.failures.iter().any(|failure| failure.outcome.is_trouble())
+            }
+            _ => true,
+        }
     }
 
     /// `pick` serves it: that it works is reported, and so are the others' failures. To be called at the first output,
@@ -130,13 +149,14 @@ impl Trial {
         reports
     }
 
-    /// Nobody has served it. A refusal of the account that no other contradicted stands.
+    /// Nobody is left to serve it. A refusal of the account that no other contradicted stands: told once.
     pub fn given_up(&mut self) -> Vec<Report> {
-        let stands = |failure: Failure| match failure.pending? {
-            (Blame::UnlessAnotherAgrees, effect) => Some(report(failure.pick, effect)),
-            _ => None,
+        let uncontradicted = |failure: &mut Failure| {
+            let stands = |(blame, _): &mut (Blame, Effect)| *blame == Blame::UnlessAnotherAgrees;
+            let (_, effect) = failure.pending.take_if(stands)?;
+            Some(report(failure.pick, effect))
         };
-        self.failures.drain(..).filter_map(stands).collect()
+        self.failures.iter_mut().filter_map(uncontradicted).collect()
     }
 }
 
@@ -152,7 +172,7 @@ fn report(pick: Pick, effect: Effect) -> Report {
 fn same_kind(a: &Outcome, b: &Outcome) -> bool {
     match (a, b) {
         (Outcome::AccountRefused(a), Outcome::AccountRefused(b)) => a == b,
-        (Outcome::ServerTrouble(_) | Outcome::Broken, Outcome::ServerTrouble(_) | Outcome::Broken) => true,
+        (a, b) if a.is_trouble() && b.is_trouble() => true,
         (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
     }
 }

@@ -16,6 +16,10 @@ const BRIEF: Duration = Duration::from_secs(5);
 /// A trouble that ends within this time of its first failure is passing: the active account stays what it is.
 const PASSING: Duration = Duration::from_secs(60);
 
+const ALL_TRIED: Choice = Choice::Refuse {
+    reason: RefuseReason::AllTried,
+};
+
 pub fn choose(pool: &Pool, request: &Request<'_>, now: Timestamp) -> Decision {
     let mut field = Field::new(pool, request, now);
     let (choice, switch) = field.choose();
@@ -49,6 +53,11 @@ impl Candidate {
             self.line.state,
             Eligibility::Eligible | Eligibility::HeldBack { .. }
         )
+    }
+
+    /// Its state is well; it is this request that it has failed.
+    fn failed_here(&self) -> bool {
+        self.barred == Some(PassedOver::Tried) && (self.able() || self.line.state.usable())
     }
 }
 
@@ -152,15 +161,13 @@ impl<'a> Field<'a> {
     /// Only this one, whatever strategy, thresholds and plan say.
     fn pinned(&mut self, index: usize) -> Choice {
         self.mark_others(index, PassedOver::OtherPinned);
-        let Candidate { line, barred, .. } = self.candidates[index];
-        let Line { account, state, .. } = line;
-        if self.candidates[index].able() || state.usable() {
-            return match barred {
-                Some(PassedOver::Tried) => Choice::Refuse {
-                    reason: RefuseReason::AllTried,
-                },
-                _ => self.pick(index, Because::Pinned, PassedOver::OtherPinned),
-            };
+        let candidate = self.candidates[index];
+        let Line { account, state, .. } = candidate.line;
+        if candidate.failed_here() {
+            return ALL_TRIED;
+        }
+        if candidate.able() || state.usable() {
+            return self.pick(index, Because::Pinned, PassedOver::OtherPinned);
         }
         self.return_of(index, PassedOver::OtherPinned)
             .unwrap_or(Choice::Refuse {
@@ -184,6 +191,9 @@ impl<'a> Field<'a> {
             candidate.line.standing = Standing::PassedOver(PassedOver::Braked);
         }
         let own = running.or(settled);
+        if own.is_some_and(|index| self.candidates[index].failed_here()) {
+            return ALL_TRIED;
+        }
         own.and_then(|index| self.return_of(index, PassedOver::Braked))
             .unwrap_or(Choice::Refuse {
                 reason: RefuseReason::Braked,
@@ -202,18 +212,11 @@ impl<'a> Field<'a> {
 
     /// Nobody is usable for this request: a probe, a wait, or a refusal.
     fn nobody(&mut self) -> Choice {
-        let failed_here = |known: &Candidate| {
-            known.barred == Some(PassedOver::Tried) && (known.able() || known.line.state.usable())
-        };
-        if self.candidates.iter().any(failed_here) {
-            return Choice::Refuse {
-                reason: RefuseReason::AllTried,
-            };
-        }
         let count = self.candidates.len();
         if let Some(index) = (0..count).find(|index| self.probe_due(*index)) {
             return self.pick(index, Because::Probe, PassedOver::NotUsable);
         }
+        let failed_here = self.candidates.iter().any(Candidate::failed_here);
         let soonest = (0..count)
             .filter_map(|index| {
                 let until = self.worth_waiting_until(index)?;
@@ -221,17 +224,34 @@ impl<'a> Field<'a> {
             })
             .min_by_key(|(until, _)| *until);
         match soonest {
-            Some((until, account)) if self.soon(until) => Choice::Wait { until, account },
-            _ => {
-                let have_the_model = self
-                    .candidates
-                    .iter()
-                    .filter(|known| known.barred != Some(PassedOver::LacksModel));
-                let earliest = have_the_model.filter_map(|known| known.line.state.until()).min();
-                Choice::Refuse {
-                    reason: RefuseReason::NobodyUsable { earliest },
-                }
+            // Who has only failed this request may serve again in a moment: others are waited for no longer than a
+            // passing trouble lasts.
+            Some((until, account))
+                if self.soon(until) && (!failed_here || until.since(self.now) <= PASSING) =>
+            {
+                Choice::Wait { until, account }
             }
+            _ if failed_here => ALL_TRIED,
+            _ => self.refuse_for_long(),
+        }
+    }
+
+    fn refuse_for_long(&self) -> Choice {
+        let have_the_model = self
+            .candidates
+            .iter()
+            .filter(|known| known.barred != Some(PassedOver::LacksModel));
+        let earliest = have_the_model.filter_map(|known| known.line.state.until()).min();
+        // Refused for good just now, and nothing better is known: the upstream's own words say why.
+        let refused_here = |known: &Candidate| {
+            known.barred == Some(PassedOver::Tried)
+                && matches!(known.line.state, Eligibility::NeedsAttention { .. })
+        };
+        if earliest.is_none() && self.candidates.iter().any(refused_here) {
+            return ALL_TRIED;
+        }
+        Choice::Refuse {
+            reason: RefuseReason::NobodyUsable { earliest },
         }
     }
 

@@ -380,6 +380,7 @@ fn a_refusal_stands_where_no_other_account_contradicts_it() {
     let reports = way.trial.given_up();
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].account, A);
+    assert_eq!(way.trial.given_up(), [], "told once");
 }
 
 #[test]
@@ -417,17 +418,50 @@ fn limits_of_two_accounts_exhaust_both() {
 }
 
 #[test]
-fn a_request_is_tried_sixteen_times_at_most() {
-    let mut way = Way::new();
-    for attempt in 1..=16 {
-        let (step, effect) = way.meets(A, &throttled(Some(1)));
-        let expected = if attempt < 16 {
-            Step::FailOver
-        } else {
-            Step::PassOn
-        };
-        assert_eq!(step, expected, "attempt {attempt}");
-        assert!(effect.is_some());
+fn a_request_is_tried_sixteen_times_at_most_and_a_throttle_is_not_passed_on_even_then() {
+    for (outcome, at_last) in [
+        (throttled(Some(1)), Step::Resend),
+        (limit(LimitKind::InsufficientQuota), Step::Resend),
+        (DEACTIVATED, Step::PassOn),
+    ] {
+        let mut way = Way::new();
+        for attempt in 1..=16 {
+            let expected = if attempt < 16 { Step::FailOver } else { at_last };
+            let (step, effect) = way.meets(A, &outcome);
+            assert_eq!(step, expected, "{outcome:?}, attempt {attempt}");
+            assert_eq!(effect.is_some(), outcome != DEACTIVATED);
+        }
+    }
+}
+
+#[test]
+fn of_limits_throttles_and_refused_tokens_the_upstreams_words_never_stand() {
+    let stands = |before: &[Outcome], outcome: &Outcome| {
+        let mut way = Way::new();
+        for outcome in before {
+            way.meets(A, outcome);
+        }
+        way.trial.judge(pick(B), outcome, Sent, true, way.now).stands
+    };
+    for outcome in [
+        limit(LimitKind::UsageLimit),
+        limit(LimitKind::InsufficientQuota),
+        throttled(None),
+        Outcome::Unauthorized { permanent: false },
+        Outcome::Unauthorized { permanent: true },
+    ] {
+        for before in [&[][..], &[SERVER], &[DEACTIVATED], &[outcome.clone()]] {
+            assert!(!stands(before, &outcome), "{outcome:?} after {before:?}");
+        }
+    }
+    for outcome in [SERVER, Outcome::Broken, Outcome::ClientError { status: 400 }] {
+        for before in [&[][..], &[SERVER], &[DEACTIVATED]] {
+            assert!(stands(before, &outcome), "{outcome:?} after {before:?}");
+        }
+    }
+    for outcome in [DEACTIVATED, Outcome::ModelUnavailable] {
+        assert!(stands(&[], &outcome) && stands(&[outcome.clone()], &outcome));
+        assert!(!stands(&[SERVER], &outcome), "the trouble may pass: {outcome:?}");
     }
 }
 

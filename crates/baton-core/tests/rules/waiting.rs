@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_core::{Because, Choice, EventKind, Pool, RefuseReason, Strategy};
+use baton_core::{Because, Choice, EventKind, Pool, RefuseReason, Request, Strategy};
 
 use crate::pools::{A, B, HOUR, Story, because};
 
@@ -129,13 +129,94 @@ fn a_known_return_is_waited_for_rather_than_probed() {
 #[test]
 fn a_request_that_everybody_failed_gets_the_last_answer() {
     let mut story = Story::draining(2);
-    let request = baton_core::Request {
+    let request = Request {
         tried: &[A, B],
-        ..baton_core::Request::default()
+        ..Request::default()
     };
     let reason = RefuseReason::AllTried;
     assert_eq!(story.route(&request).choice, Choice::Refuse { reason });
     assert_eq!(story.told(), []);
+}
+
+/// A has failed for the request; B can't serve now.
+fn a_has_failed(story: &mut Story) -> Choice {
+    let request = Request {
+        tried: &[A],
+        ..Request::default()
+    };
+    story.route(&request).choice
+}
+
+const ALL_TRIED: Choice = Choice::Refuse {
+    reason: RefuseReason::AllTried,
+};
+
+#[test]
+fn whoever_is_back_within_a_minute_is_waited_for_where_the_others_have_failed_the_request() {
+    for strategy in Strategy::ALL {
+        for wait_for_recovery in [60, 6 * HOUR] {
+            let mut story = Story::under(strategy, 2);
+            story
+                .pool
+                .set_wait_for_recovery(Duration::from_secs(wait_for_recovery));
+            story.hits_limit(B, Some(61));
+            assert_eq!(
+                a_has_failed(&mut story),
+                ALL_TRIED,
+                "{strategy}: A may be well again sooner"
+            );
+            story.after(1);
+            let until = story.at(60);
+            let wait = Choice::Wait { until, account: B };
+            assert_eq!(a_has_failed(&mut story), wait, "{strategy}");
+        }
+    }
+    let mut story = Story::draining(2);
+    story.pool.set_wait_for_recovery(Duration::ZERO);
+    story.is_throttled(B, 30);
+    assert_eq!(
+        a_has_failed(&mut story),
+        ALL_TRIED,
+        "the person doesn't want to wait"
+    );
+}
+
+#[test]
+fn an_unknown_return_is_probed_where_the_others_have_failed_the_request() {
+    let mut story = Story::draining(2);
+    story.hits_limit(B, None);
+    assert_eq!(a_has_failed(&mut story), ALL_TRIED);
+    let probe = Choice::Use {
+        account: B,
+        generation: story.pool.account(B).unwrap().generation(),
+        because: Because::Probe,
+    };
+    story.after(300);
+    assert_eq!(a_has_failed(&mut story), probe);
+    assert_eq!(a_has_failed(&mut story), ALL_TRIED, "one only");
+}
+
+#[test]
+fn who_is_refused_for_good_leaves_it_to_whoever_is_back() {
+    let mut story = Story::draining(2);
+    story.is_refused(A).hits_limit(B, Some(HOUR));
+    assert_eq!(a_has_failed(&mut story), nobody_before(&story, HOUR));
+    story.pool.set_wait_for_recovery(Duration::from_secs(HOUR));
+    let until = story.at(HOUR);
+    assert_eq!(a_has_failed(&mut story), Choice::Wait { until, account: B });
+}
+
+#[test]
+fn a_refusal_for_good_is_told_in_the_upstreams_words_where_nobody_is_back_ever() {
+    let mut story = Story::draining(2);
+    story.is_refused(A);
+    story
+        .command(|pool, now, events| pool.skip(B, true, now, events))
+        .unwrap();
+    assert_eq!(a_has_failed(&mut story), ALL_TRIED);
+    let earliest = None;
+    let reason = RefuseReason::NobodyUsable { earliest };
+    assert_eq!(story.ask().choice, Choice::Refuse { reason }, "from then on");
 }
 
 #[test]

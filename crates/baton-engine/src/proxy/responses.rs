@@ -79,7 +79,7 @@ struct Exchange {
     trial: Trial,
     entry: Entry,
     running: Running,
-    /// What the upstream last answered: passed on if nobody does better.
+    /// The upstream's last answer that may be passed on, should nobody do better.
     last: Option<Answer>,
 }
 
@@ -122,9 +122,13 @@ impl Exchange {
                     answer,
                 } => (outcome, sent, answer),
             };
-            self.last = answer;
             let replayable = self.body.replayable();
-            match serve::judge(&self.shared, &mut self.trial, &chosen, &outcome, sent, replayable).await {
+            let judged =
+                serve::judge(&self.shared, &mut self.trial, &chosen, &outcome, sent, replayable).await;
+            if judged.stands {
+                self.last = answer;
+            }
+            match judged.after {
                 After::Again => {}
                 After::Strip if self.strip().await => {}
                 After::Strip | After::PassOn => return self.pass_on(),

@@ -115,6 +115,17 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
                 }
                 continue;
             }
+            Choice::Refuse {
+                reason: RefuseReason::AllTried,
+            } => {
+                let stand = trial.given_up();
+                if stand.is_empty() {
+                    return Next::Refuse(RefuseReason::AllTried);
+                }
+                // Known to need attention now, rather than failing this request only: whoever else comes back counts.
+                shared.desk.report(&stand);
+                continue;
+            }
             Choice::Refuse { reason } => return Next::Refuse(reason),
         };
         match credentials(shared, pick).await {
@@ -209,6 +220,12 @@ pub(super) enum After {
     Resend,
 }
 
+pub(super) struct Judged {
+    pub after: After,
+    /// The upstream's own words on it are the client's answer should nobody do better.
+    pub stands: bool,
+}
+
 /// Judges a failed attempt, tells the pool, and does what has to happen before the next one: backing off, a refresh.
 pub(super) async fn judge(
     shared: &Arc<Shared>,
@@ -217,11 +234,11 @@ pub(super) async fn judge(
     outcome: &Outcome,
     sent: SendState,
     replayable: bool,
-) -> After {
+) -> Judged {
     let ruling = trial.judge(chosen.pick, outcome, sent, replayable, shared.desk.now());
     tracing::debug!(account = %chosen.pick.account, ?outcome, ?sent, step = ?ruling.step, "attempt failed");
     shared.desk.report(ruling.report.as_slice());
-    match ruling.step {
+    let after = match ruling.step {
         Step::FailOver => After::Again,
         Step::Retry { after } => {
             back_off(after).await;
@@ -237,5 +254,9 @@ pub(super) async fn judge(
             }
             After::Resend
         }
+    };
+    Judged {
+        after,
+        stands: ruling.stands,
     }
 }

@@ -4,6 +4,7 @@ mod concurrency;
 mod drain;
 mod faults;
 mod guard;
+mod nobody_left;
 mod routes;
 mod sockets;
 mod stage;

@@ -29,7 +29,7 @@ pub(super) struct InFlight {
     pub begun: bool,
     /// Something has reached the client: nothing can be taken back any more.
     pub delivered: bool,
-    /// The upstream's last word on it, if that was a failure.
+    /// The upstream's last word on it that may be passed on, should nobody do better.
     pub last: Option<Utf8Bytes>,
     pub entry: Entry,
     _running: Running,

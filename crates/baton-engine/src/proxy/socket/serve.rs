@@ -54,9 +54,8 @@ impl Conversation {
                     Moved::Yes => {}
                     Moved::Failed(After::Again) => continue,
                     Moved::Failed(After::Later(later)) => return self.later(later).await,
-                    Moved::Failed(After::PassOn | After::Strip | After::Resend) => {
-                        return self.pass_on().await;
-                    }
+                    Moved::Failed(After::PassOn | After::Strip) => return self.pass_on().await,
+                    Moved::Failed(After::Resend) => return self.reconnect("handed_over").await,
                 }
             }
             let (Some(request), Some(upstream)) = (&mut self.request, &mut self.upstream) else {
@@ -70,7 +69,7 @@ impl Conversation {
                 return Ok(());
             }
             self.upstream = None;
-            match self.judge(&chosen, &Outcome::Broken).await {
+            match self.judge(&chosen, &Outcome::Broken, None).await {
                 After::Again => {}
                 After::Later(later) => return self.later(later).await,
                 After::PassOn | After::Strip => return self.pass_on().await,
@@ -86,16 +85,22 @@ impl Conversation {
                 self.upstream = Some(upstream);
                 Moved::Yes
             }
-            Err(failed) => Moved::Failed(self.judge(chosen, &failed.outcome).await),
+            Err(failed) => Moved::Failed(self.judge(chosen, &failed.outcome, None).await),
         }
     }
 
-    async fn judge(&mut self, chosen: &Chosen, outcome: &Outcome) -> After {
+    /// `frame`: the upstream's own word on it.
+    async fn judge(&mut self, chosen: &Chosen, outcome: &Outcome, frame: Option<Utf8Bytes>) -> After {
         let Some(request) = &mut self.request else {
             return After::PassOn;
         };
         let sent = request.sent();
-        serve::judge(&self.shared, &mut request.trial, chosen, outcome, sent, true).await
+        let judged = serve::judge(&self.shared, &mut request.trial, chosen, outcome, sent, true).await;
+        // After a trouble that has no word the client asks again, whatever was said before.
+        if judged.stands && (frame.is_some() || outcome.is_trouble()) {
+            request.last = frame;
+        }
+        judged.after
     }
 
     /// The answer that the upstream had begun came to nothing. `frame`: its own word on that.
@@ -106,7 +111,7 @@ impl Conversation {
         frame: Option<Utf8Bytes>,
     ) -> Flow {
         let refused = matches!(outcome, Outcome::Unauthorized { .. });
-        let after = self.judge(&chosen, outcome).await;
+        let after = self.judge(&chosen, outcome, frame).await;
         if refused {
             // This connection was opened with the refused token.
             self.upstream = None;
@@ -114,10 +119,6 @@ impl Conversation {
         let Some(request) = &mut self.request else {
             return Ok(());
         };
-        // Nor is the client told of a pool account's 401.
-        if let Some(frame) = frame.filter(|_| !refused) {
-            request.last = Some(frame);
-        }
         match after {
             After::Again => {
                 request.release();

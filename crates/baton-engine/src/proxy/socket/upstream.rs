@@ -76,12 +76,15 @@ pub(super) async fn open(
         match connect(shared, handshake, &mut chosen).await {
             Ok((upstream, head)) => return Opened::Socket(Box::new(upstream), head),
             Err(failed) => {
-                match serve::judge(shared, trial, &chosen, &failed.outcome, SendState::Unsent, true).await {
-                    After::Again => last = failed.answer.map(|answer| (account, answer)),
-                    After::PassOn | After::Strip | After::Resend => {
-                        return refused(failed.answer.map(|answer| (account, answer)));
-                    }
-                    After::Later(_) => return Opened::Nobody,
+                let judged =
+                    serve::judge(shared, trial, &chosen, &failed.outcome, SendState::Unsent, true).await;
+                if judged.stands {
+                    last = failed.answer.map(|answer| (account, answer));
+                }
+                match judged.after {
+                    After::Again => {}
+                    After::PassOn | After::Strip => return refused(last),
+                    After::Resend | After::Later(_) => return Opened::Nobody,
                 }
             }
         }
