@@ -30,6 +30,11 @@ impl Brake {
         engages
     }
 
+    /// An account is added, maybe one that was removed, under another id: that is no second one.
+    pub(crate) fn keep(&mut self, is_known: impl Fn(AccountId) -> bool) {
+        self.refusals.retain(|(account, _)| is_known(*account));
+    }
+
     /// True if it had been engaged.
     pub(crate) fn release(&mut self) -> bool {
         self.refusals.clear();

@@ -45,6 +45,9 @@ impl Pool {
             return Err(CommandError::AlreadyThere(known.account.id));
         }
         self.check_label(&account.label, None)?;
+        let accounts = &self.accounts;
+        self.brake
+            .keep(|id| accounts.iter().any(|state| state.account.id == id));
         events.push(Event {
             at: now,
             kind: EventKind::Added { account: account.id },

@@ -1,10 +1,11 @@
 //! The brake: two permanent refusals within half an hour, and the others stay untouched until the person decides.
 
 use baton_core::{
-    Because, Choice, Eligibility, EventKind, PassedOver, Pool, Refusal, RefuseReason, Standing, Strategy,
+    Account, Because, Choice, Eligibility, EventKind, PassedOver, Pool, Refusal, RefuseReason, Request,
+    Standing, Strategy, Turn,
 };
 
-use crate::pools::{A, B, C, Story, because};
+use crate::pools::{A, B, C, D, Story, account, because};
 
 const BRAKED: Choice = Choice::Refuse {
     reason: RefuseReason::Braked,
@@ -61,7 +62,7 @@ fn running_turns_and_an_active_account_that_is_well_go_on() {
     story.switches_to(C);
     assert_eq!(story.serves_turn(2, 1), C);
     story.switches_to(A);
-    story.is_refused(B).is_refused(crate::pools::D);
+    story.is_refused(B).is_refused(D);
     let running = story.turn(2, 1);
     assert_eq!(
         (running.choice.account(), because(&running)),
@@ -142,5 +143,57 @@ fn under_the_brake_the_account_itself_is_probed() {
     assert_eq!(
         (probe.choice.account(), because(&probe)),
         (Some(A), Because::Probe)
+    );
+}
+
+#[test]
+fn under_the_brake_a_trouble_of_the_account_itself_is_told_as_what_it_is() {
+    for strategy in [Strategy::Sequential, Strategy::Affinity] {
+        let mut story = Story::under(strategy, 4);
+        let own = story.serves_turn(1, 1);
+        let others: Vec<_> = [A, B, C].into_iter().filter(|other| *other != own).collect();
+        story.is_refused(others[0]).is_refused(others[1]);
+        for turn in [1, 2] {
+            let request = Request {
+                session: Some(1),
+                thread: Some(1),
+                turn: Turn::Id(turn),
+                tried: &[own],
+                ..Request::default()
+            };
+            let reason = RefuseReason::AllTried;
+            assert_eq!(
+                story.route(&request).choice,
+                Choice::Refuse { reason },
+                "{strategy}, turn {turn}: the client asks again"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_account_that_is_removed_and_added_again_is_no_second_one() {
+    let refused_and_removed = || {
+        let mut story = Story::draining(3);
+        story.is_refused(A);
+        story
+            .command(|pool, now, events| pool.remove(A, now, events))
+            .unwrap();
+        story
+    };
+    let mut story = refused_and_removed();
+    let again = Account { id: D, ..account(1) };
+    story
+        .command(|pool, now, events| pool.add(again, now, events))
+        .unwrap();
+    story.is_refused(D);
+    assert!(story.ask().choice.account().is_some());
+
+    let mut story = refused_and_removed();
+    story.is_refused(B);
+    assert_eq!(
+        story.ask().choice,
+        BRAKED,
+        "two are two, the one being gone or not"
     );
 }
