@@ -248,3 +248,32 @@ impl tower_service::Service<Uri> for Deadline {
         })
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::{net::TcpSocket, time::timeout};
+
+    use super::*;
+
+    /// A listener that takes nobody in: nothing answers its clients, neither yes nor no.
+    #[tokio::test(start_paused = true)]
+    async fn who_never_answers_is_given_up_after_ten_seconds() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(connected) = timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+            waiting.push(connected.unwrap());
+            assert!(waiting.len() < 100, "its queue never fills");
+        }
+        let begun = tokio::time::Instant::now();
+        let request = Request::get(format!("http://{address}/")).body(empty()).unwrap();
+        let net = Net::new().unwrap();
+        let answered = timeout(Duration::from_secs(60), net.send(request)).await;
+        let error = answered.expect("Baton gives up by itself").unwrap_err();
+        assert!(matches!(error, NetError::ConnectTimeout), "{error}");
+        let took = begun.elapsed();
+        assert!((CONNECT_TIMEOUT..CONNECT_TIMEOUT * 2).contains(&took), "{took:?}");
+    }
+}

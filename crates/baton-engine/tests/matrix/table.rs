@@ -61,6 +61,7 @@ pub(crate) fn simulated() -> Vec<Row> {
         held(failed(Failure::slow_down()))                                 => Again(B), Silent(B), Cooling, A, 1;
         held(failed(throttle(9).message("Wait.")))                         => Again(B), Silent(B), Cooling, A, 1;
         held(error(Failure::slow_down()))                                  => Again(B), Silent(B), Cooling, A, 1;
+        call(failed(Failure::slow_down()))                                 => Again(B), Again(B), Cooling, A, 1;
         output(failed(Failure::slow_down()))                               => Again(B), Again(B), Cooling, A, 1;
         mid_turn(refuse(throttle(30)))                                     => Again(Both), Silent(Both), Cooling, A, 1;
         upgrade(refuse(throttle(30)))                                      => Silent(B), Nothing, Cooling, A, 1;
@@ -144,6 +145,8 @@ pub(crate) fn simulated() -> Vec<Row> {
         output(Fault::TruncateEvent).once()                                => Again(A), Again(A), Eligible, A, 0;
         output(Fault::End).once().impatient()                              => Again(A), Again(A), Eligible, A, 0;
         call(Fault::Reset).once()                                          => Again(A), Again(A), Eligible, A, 0;
+        call(Fault::Cut).once()                                            => Again(A), Again(A), Eligible, A, 0;
+        call(Fault::Close(1011)).once()                                    => Again(A), Again(A), Eligible, A, 0;
         call(Fault::TruncateEvent).once()                                  => Again(A), Again(A), Eligible, A, 0;
         last(Fault::Cut).once()                                            => Again(A), Again(A), Eligible, A, 0;
         last(Fault::Close(1001)).once()                                    => Again(A), Again(A), Eligible, A, 0;
@@ -165,6 +168,8 @@ pub(crate) fn simulated() -> Vec<Row> {
         held(delay())                                                      => Silent(A), Silent(A), Eligible, A, 0;
         last(delay())                                                      => Silent(A), Silent(A), Eligible, A, 0;
         head(drip())                                                       => Silent(A), Silent(A), Eligible, A, 0;
+        held(drip())                                                       => Silent(A), Silent(A), Eligible, A, 0;
+        call(drip())                                                       => Silent(A), Silent(A), Eligible, A, 0;
         output(drip())                                                     => Silent(A), Silent(A), Eligible, A, 0;
 
         // Strange answers. A frame that isn't UTF-8 is the end of a WebSocket.
@@ -172,6 +177,8 @@ pub(crate) fn simulated() -> Vec<Row> {
         held(Fault::BadUtf8).once()                                        => Again(A), Nothing, Eligible, A, 0;
         output(Fault::BadUtf8).once()                                      => Again(A), Silent(A), Eligible, A, 0;
         held(Fault::BadJson)                                               => Silent(A), Silent(A), Eligible, A, 0;
+        call(Fault::BadJson)                                               => Silent(A), Silent(A), Eligible, A, 0;
+        call(Fault::GiantEvent(4 * MB))                                    => Silent(A), Silent(A), Eligible, A, 0;
         output(Fault::BadJson)                                             => Silent(A), Silent(A), Eligible, A, 0;
         held(Fault::UnknownEvent)                                          => Silent(A), Silent(A), Eligible, A, 0;
         held(Fault::GiantEvent(4 * MB))                                    => Silent(A), Silent(A), Eligible, A, 0;
