@@ -16,4 +16,5 @@ mod ranked;
 mod sequential;
 mod temporary_failover;
 mod thresholds;
+mod trials;
 mod waiting;

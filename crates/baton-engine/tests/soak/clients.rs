@@ -89,7 +89,7 @@ impl Work {
                     return;
                 }
                 // All are exhausted, which was said with the time when one is back; the brake waits for the person; or
-                // the only one that wasn't exhausted is refused for good.
+                // nobody's return is known, and who could still serve is refused for good.
                 Some(error)
                     if matches!(&*error.code, "usage_limit_reached" | "deactivated_workspace")
                         || FAILED_EVERYWHERE.contains(&&*error.code)
