@@ -19,7 +19,8 @@ pub(crate) struct Source {
     views: watch::Receiver<View>,
     /// Dropped or sent: the task winds down.
     stop: oneshot::Sender<()>,
-    task: tauri::async_runtime::JoinHandle<()>,
+    /// Sent once everything has ended; dropped, if that came to nothing.
+    ended: oneshot::Receiver<()>,
 }
 
 impl Source {
@@ -35,22 +36,38 @@ impl Source {
     /// Ends the source, and waits until it has.
     pub(crate) async fn close(self) {
         drop(self.stop);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the engine's task did not end as it should");
+        if self.ended.await.is_err() {
+            tracing::error!("the engine's thread did not end as it should");
         }
     }
 
-    fn spawn<T>(run: impl FnOnce(watch::Sender<View>, oneshot::Receiver<()>) -> T) -> Self
+    /// On a thread and a runtime of its own: the engine's is the one that suits a proxy, and not Tauri's.
+    fn spawn<T>(run: impl FnOnce(watch::Sender<View>, oneshot::Receiver<()>) -> T + Send + 'static) -> Self
     where
-        T: Future<Output = ()> + Send + 'static,
+        T: Future<Output = ()>,
     {
         let (sender, views) = watch::channel(View::Starting);
         let (stop, stopped) = oneshot::channel();
-        Self {
-            views,
-            stop,
-            task: tauri::async_runtime::spawn(run(sender, stopped)),
+        let (done, ended) = oneshot::channel();
+        let failed = sender.clone();
+        let work = move || match baton_engine::runtime() {
+            Ok(runtime) => {
+                runtime.block_on(Box::pin(run(sender, stopped)));
+                runtime.shutdown_background();
+                let _ = done.send(());
+            }
+            Err(error) => {
+                let reason = format!("no event loop can be started: {error}");
+                sender.send_replace(View::Failed { reason });
+                let _ = done.send(());
+            }
+        };
+        let thread = std::thread::Builder::new().name("baton-engine".to_owned());
+        if let Err(error) = thread.spawn(work) {
+            let reason = format!("no thread can be started: {error}");
+            failed.send_replace(View::Failed { reason });
         }
+        Self { views, stop, ended }
     }
 }
 

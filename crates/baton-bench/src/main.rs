@@ -55,9 +55,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// On the threads that `baton serve` has.
+/// On the runtime that `baton serve` has.
 fn proxy(upstream: &str, accounts: &str) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = baton_engine::runtime()?;
     let done = runtime.block_on(Box::pin(proxies::run_baton(upstream, accounts.parse()?)));
     runtime.shutdown_background();
     done

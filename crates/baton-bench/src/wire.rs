@@ -105,14 +105,9 @@ pub(crate) fn created() -> String {
     json!({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}}).to_string()
 }
 
-/// About 300 bytes, as one token's event is.
+/// About 300 bytes, as one token's event is; its type comes first, as in the service's own events.
 pub(crate) fn delta() -> String {
-    json!({
-        "type": "response.output_text.delta", "sequence_number": 17, "output_index": 0, "content_index": 0,
-        "item_id": "msg_68af4030592c81938ec0a5fbab4a3e9f05438e46b5f69a3b", "delta": " quota",
-        "obfuscation": "k3Jd82hGq0ZpTn5VwXy7LsMa", "logprobs": [],
-    })
-    .to_string()
+    r#"{"type":"response.output_text.delta","sequence_number":17,"item_id":"msg_68af4030592c81938ec0a5fbab4a3e9f05438e46b5f69a3b","output_index":0,"content_index":0,"delta":" quota","logprobs":[],"obfuscation":"k3Jd82hGq0ZpTn5VwXy7LsMa"}"#.to_owned()
 }
 
 pub(crate) fn completed() -> String {

@@ -30,10 +30,13 @@ fn main() -> ExitCode {
         Err(error) => return not_understood(&error),
     };
     let json = args.json;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match baton_engine::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return error::report(&Failure::new(format!("no threads can be started: {error}")), json);
+            return error::report(
+                &Failure::new(format!("no event loop can be started: {error}")),
+                json,
+            );
         }
     };
     let done = runtime.block_on(Box::pin(run(args)));

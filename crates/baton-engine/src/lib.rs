@@ -28,3 +28,9 @@ pub mod words;
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, StartError};
 pub use options::Options;
+
+/// What a Baton runs on: one thread. A request's work is to move bytes that have come, which takes a thread less time than
+/// waking another one (`make bench`). What takes long is done on threads aside.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

@@ -101,7 +101,10 @@ impl Scanner {
             let rest = &chunk[at..];
             let stop = memchr::memchr2(b'\n', b'\r', rest);
             let part = &rest[..stop.unwrap_or(rest.len())];
-            self.part(part, base + at as u64, on);
+            let fast = stop.is_some() && self.whole(part, base + at as u64, on);
+            if !fast {
+                self.part(part, base + at as u64, on);
+            }
             at += part.len();
             if stop.is_some() {
                 self.after_cr = chunk[at] == b'\r';
@@ -132,6 +135,27 @@ impl Scanner {
     /// Whether a terminal event (completed, failed, incomplete, `[DONE]`) was seen.
     pub fn clean_end(&self) -> bool {
         self.clean_end
+    }
+
+    /// The usual case, in one step: a whole line of data or with a name. False if this is none, and nothing was done.
+    fn whole(&mut self, line: &[u8], at: u64, on: &mut impl FnMut(Found)) -> bool {
+        if !matches!(self.line, Line::Head { len: 0, .. }) {
+            return false;
+        }
+        let (field, head) = match line {
+            [b'd', b'a', b't', b'a', b':', ..] => (Field::Data, b"data:".len()),
+            [b'e', b'v', b'e', b'n', b't', b':', ..] => (Field::Event, b"event:".len()),
+            _ => return false,
+        };
+        let head = head + usize::from(line.get(head) == Some(&b' '));
+        let value = &line[head..];
+        self.line = Line::Value(field);
+        self.event.field(field, at, self.start, on);
+        match field {
+            Field::Data => self.event.data(value, at + head as u64, self.start, on),
+            _ => self.event.named(value),
+        }
+        true
     }
 
     /// Part of a line, from the stream's byte `at` on.

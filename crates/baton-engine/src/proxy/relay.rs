@@ -11,10 +11,10 @@ use baton_core::{Outcome, SendState, Step, Trial, trial::Pick};
 use baton_wire::{Scanner, What};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body as HttpBody, Frame, Incoming};
+use hyper::body::{Body as HttpBody, Frame};
 
 use super::{Running, Shared, ledger::Entry};
-use crate::net::{Body, BoxError};
+use crate::net::{Answered, Body, BoxError};
 
 /// Reads the events of one stream, tells the pool what they say of the account, and stops at a failure.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ enum End {
 #[derive(Debug)]
 pub(super) struct Relay {
     held: VecDeque<Bytes>,
-    upstream: Option<Incoming>,
+    upstream: Option<Answered>,
     /// `None`: passed on as it is.
     watch: Option<Watch>,
     entry: Entry,
@@ -155,7 +155,7 @@ pub(super) struct Relay {
 
 impl Relay {
     /// Passes on as it is.
-    pub(super) fn raw(held: Vec<Bytes>, upstream: Option<Incoming>, entry: Entry, running: Running) -> Self {
+    pub(super) fn raw(held: Vec<Bytes>, upstream: Option<Answered>, entry: Entry, running: Running) -> Self {
         Self {
             held: held.into(),
             upstream,
@@ -169,7 +169,7 @@ impl Relay {
     /// Delivers what was held, and goes on watching.
     pub(super) fn watched(
         held: Vec<Bytes>,
-        upstream: Incoming,
+        upstream: Answered,
         watch: Watch,
         entry: Entry,
         running: Running,

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     control::protocol::Transport,
-    net::{Body, NetError, full},
+    net::{Answered, Body, NetError, full},
 };
 
 /// Head and events without output are held up to this much, then committed.
@@ -87,7 +87,7 @@ struct Exchange {
 pub(super) struct Answer {
     pub parts: response::Parts,
     pub held: Vec<Bytes>,
-    pub rest: Option<Incoming>,
+    pub rest: Option<Answered>,
 }
 
 enum Attempt {
@@ -206,7 +206,7 @@ impl Exchange {
     }
 
     /// Holds head and events without output until the first output.
-    async fn hold(&mut self, chosen: &mut Chosen, parts: response::Parts, mut body: Incoming) -> Attempt {
+    async fn hold(&mut self, chosen: &mut Chosen, parts: response::Parts, mut body: Answered) -> Attempt {
         let mut watch = Watch::new(&self.shared, chosen.pick, self.who.thread);
         let mut held: Vec<Bytes> = Vec::new();
         let mut size = 0;
@@ -275,6 +275,8 @@ impl Exchange {
         let relay = match (delivery, rest) {
             (Delivery::Watched(mut watch), Some(rest)) => {
                 watch.pick = chosen.pick;
+                // It ends where its last event ends, should more have been promised.
+                parts.headers.remove(header::CONTENT_LENGTH);
                 Relay::watched(held, rest, *watch, self.entry, self.running)
             }
             (_, rest) => {
@@ -376,7 +378,7 @@ impl Exchange {
     }
 }
 
-pub(super) async fn read_error(mut body: Incoming) -> (Vec<Bytes>, Option<Incoming>) {
+pub(super) async fn read_error(mut body: Answered) -> (Vec<Bytes>, Option<Answered>) {
     let mut held = Vec::new();
     let mut size = 0;
     while size < ERROR_BODY {

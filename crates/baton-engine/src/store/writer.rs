@@ -40,6 +40,8 @@ struct Queue {
     pool: Option<Pool>,
     flushes: Vec<oneshot::Sender<()>>,
     closing: bool,
+    /// The thread waits for something to write. While it gathers, what comes doesn't wake it.
+    asleep: bool,
     /// The thread has gone: nobody will write any more.
     ended: bool,
     dropped: u64,
@@ -139,8 +141,12 @@ impl Shared {
     }
 
     fn push(&self, change: impl FnOnce(&mut Queue)) {
-        change(&mut self.lock());
-        self.wake.notify_one();
+        let mut queue = self.lock();
+        change(&mut queue);
+        if queue.asleep || queue.hurried() {
+            drop(queue);
+            self.wake.notify_one();
+        }
     }
 
     fn run(&self) {
@@ -157,14 +163,16 @@ impl Shared {
 
     /// Sleeps until there is something, then gathers for a moment, unless somebody waits for it.
     fn next_batch(&self) -> (Queue, bool) {
-        let idle = |queue: &mut Queue| !queue.hurried() && queue.is_empty();
-        let queue = self
+        let idle = |queue: &mut Queue| {
+            queue.asleep = !queue.hurried() && queue.is_empty();
+            queue.asleep
+        };
+        let mut queue = self
             .wake
             .wait_while(self.lock(), idle)
             .unwrap_or_else(PoisonError::into_inner);
         let gather = if queue.problem.is_some() { RETRY } else { BATCH };
         let until = Instant::now() + gather;
-        let mut queue = queue;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if queue.hurried() || left.is_zero() {
