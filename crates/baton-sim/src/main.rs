@@ -134,6 +134,7 @@ fn scenario(args: &Args, names: &[String]) -> Scenario {
         .seed(args.seed)
         .speed(args.speed)
         .port(args.port)
+        .cli_account(AccountScript::new("acct-cli").backend_origin(&args.backend_origin))
         .keep_bodies(false)
         .limit_on_http(args.limit.into())
         .limit_on_websocket(args.limit.into());

@@ -3,6 +3,7 @@
 mod bindings;
 mod faults;
 mod limits;
+mod program;
 mod tokens;
 mod turns;
 
