@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use baton_core::{AccountId, Cause, Eligibility, Event, EventKind, Timestamp};
-use baton_engine::{Clock, Engine, Options, control::protocol::Command, vault::MemoryVault};
+use baton_core::{AccountId, Cause, Eligibility, Event, EventKind};
+use baton_engine::{Engine, Options, clock::Borrowed, control::protocol::Command, vault::MemoryVault};
 use baton_sim::{
-    AccountScript, At, Entry, Failure, Fault, FaultRule, LimitForm, Output, Scenario, Sim, Transport,
+    AccountScript, At, Clock, Entry, Failure, Fault, FaultRule, LimitForm, Output, Scenario, Sim, Transport,
     WindowScript,
 };
 use tempfile::TempDir;
@@ -78,7 +78,7 @@ impl Stage {
             issuer: sim.issuer_url().parse().expect("a URL"),
             port: Some(0),
             codex_homes: Vec::new(),
-            clock: Arc::new(SimClock(sim.clock())),
+            clock: Arc::new(Borrowed::new(sim.clock(), Clock::now_unix_millis, Clock::real)),
             vault: Some(Arc::new(MemoryVault::new())),
         };
         let baton = Box::pin(Engine::start(options.clone()))
@@ -213,19 +213,4 @@ impl Stage {
 /// The CLI sends its own metrics straight there; Baton doesn't stand in between (docs/protocol.md).
 pub(crate) fn is_metrics(target: &str) -> bool {
     target == "ab.chatgpt.com:443"
-}
-
-/// Baton lives in the simulation's time.
-#[derive(Debug)]
-struct SimClock(baton_sim::Clock);
-
-impl Clock for SimClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.now_unix_millis())
-    }
-
-    fn real(&self, duration: Duration) -> Duration {
-        // A clock that stands still is moved by hand, and nothing waits for that.
-        self.0.real(duration).unwrap_or(Duration::MAX)
-    }
 }

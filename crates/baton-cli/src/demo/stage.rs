@@ -3,35 +3,21 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use baton_core::{AccountId, Event, Strategy, Timestamp};
 use baton_engine::{
-    Clock, Engine, Options,
+    Engine, Options,
+    clock::Borrowed,
     control::protocol::{BaseUrls, Command, Reply, Snapshot},
     vault::MemoryVault,
 };
-use baton_sim::{Login, Scenario, Sim};
+use baton_sim::{Clock, Login, Scenario, Sim};
 use tokio::sync::broadcast::{self, error::TryRecvError};
 use url::Url;
 
 use super::scenario::CAST;
 use crate::error::Failure;
-
-/// The engine on the simulation's time.
-#[derive(Debug)]
-struct Simulated(baton_sim::Clock);
-
-impl Clock for Simulated {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.now_unix_millis())
-    }
-
-    fn real(&self, duration: Duration) -> Duration {
-        self.0.real(duration).unwrap_or(duration)
-    }
-}
 
 pub(super) struct Stage {
     pub(super) strategy: Strategy,
@@ -58,7 +44,8 @@ impl Stage {
         options.upstream = loopback(&sim.base_url())?;
         options.issuer = loopback(&sim.issuer_url())?;
         options.codex_homes = Vec::new();
-        options.clock = Arc::new(Simulated(sim.clock()));
+        let clock = sim.clock();
+        options.clock = Arc::new(Borrowed::new(clock, Clock::now_unix_millis, Clock::real));
         options.vault = Some(Arc::new(MemoryVault::new()));
         let engine = Box::pin(Engine::start(options)).await?;
         let incoming = engine.events();
