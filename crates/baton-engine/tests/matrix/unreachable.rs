@@ -6,18 +6,10 @@ use baton_core::Eligibility;
 use baton_sim::{Mode, Sim};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpSocket},
+    net::TcpListener,
 };
 
-use crate::stage::{Stage, account, scenario};
-
-/// Bound, so that nobody else gets it meanwhile, and not listening.
-fn closed_port() -> (TcpSocket, u16) {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
-    let port = socket.local_addr().expect("an address").port();
-    (socket, port)
-}
+use crate::stage::{Stage, account, closed_port, scenario};
 
 /// The client asks as often as the CLI would, and its error names the reason.
 async fn nobody_can_be_reached(upstream: &str) {
@@ -49,8 +41,8 @@ async fn nobody_can_be_reached(upstream: &str) {
 
 #[tokio::test]
 async fn a_closed_port() {
-    let (_kept, port) = closed_port();
-    nobody_can_be_reached(&format!("http://127.0.0.1:{port}/backend-api")).await;
+    let (_kept, upstream) = closed_port();
+    nobody_can_be_reached(&upstream).await;
 }
 
 #[tokio::test]

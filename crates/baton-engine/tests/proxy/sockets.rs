@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    stage::{Stage, account, scenario},
+    stage::{Stage, account, closed_port, scenario},
     stub::{self, COMPLETED, CREATE, CREATED, LIMIT, OUTPUT, say, socket, text, until},
 };
 
@@ -226,13 +226,15 @@ async fn a_426_reaches_the_client_which_then_uses_http() {
 /// Nobody can be reached at the upgrade: Baton answers it, and serves the first frame once somebody can.
 #[tokio::test]
 async fn an_upgrade_without_an_upstream_is_answered_and_its_first_frame_served() {
-    let stage = Stage::two(100.0, 100.0).await;
-    stage.sim.stop_listening().await;
+    let (closed, address) = closed_port();
+    let stage = stub::before(&["a"], &address).await;
     let mut client = socket(&stage).await;
-    stage.sim.listen_again().await.expect("the port is free");
+    let mut asked = stub::listen(closed.listen(16).expect("it listens"));
     say(&mut client, CREATE).await;
-    while !text(&mut client).await.contains("response.completed") {}
-    assert_eq!(stage.served("a"), 1);
+    let mut upstream = asked.recv().await.expect("an upgrade").accept().await;
+    assert_eq!(text(&mut upstream).await, CREATE);
+    say(&mut upstream, COMPLETED).await;
+    assert_eq!(text(&mut client).await, COMPLETED);
 }
 
 /// The connection that was waited for in vain is given up, and one that answers is used.

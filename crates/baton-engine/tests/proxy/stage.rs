@@ -1,35 +1,20 @@
 //! The stage: simulated accounts, a Baton that knows them, clients that talk through it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use baton_core::{AccountId, Cause, Event, EventKind, Timestamp};
+use baton_core::{AccountId, Cause, Event, EventKind};
 use baton_engine::{
-    Clock, Engine, Options,
-    control::protocol::Command,
-    vault::{MemoryVault, Vault},
+    Engine, Options, StartError, clock::Borrowed, control::protocol::Command, proxy::ListenError,
+    vault::MemoryVault,
 };
-use baton_sim::{AccountScript, Client, Login, Mode, Scenario, Sim, WindowScript};
-use tokio::sync::broadcast;
-
-#[derive(Debug)]
-struct SimClock(baton_sim::Clock);
-
-impl Clock for SimClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.now_unix_millis())
-    }
-
-    fn real(&self, duration: Duration) -> Duration {
-        // A clock that stands still is moved by hand, and nothing waits for that.
-        self.0.real(duration).unwrap_or(Duration::MAX)
-    }
-}
+use baton_sim::{AccountScript, Client, Clock, Login, Mode, Scenario, Sim, WindowScript, lasting_port};
+use tokio::{net::TcpSocket, sync::broadcast};
 
 pub(crate) struct Stage {
     pub(crate) sim: Sim,
     pub(crate) baton: Engine,
     pub(crate) events: broadcast::Receiver<Event>,
-    vault: Arc<MemoryVault>,
+    options: Options,
     _data: tempfile::TempDir,
 }
 
@@ -63,12 +48,25 @@ impl Stage {
 
     pub(crate) async fn between(sim: Sim, accounts: &[&str], upstream: &str) -> Self {
         let data = folder();
-        let vault = Arc::new(MemoryVault::new());
         let options = Options {
             upstream: upstream.parse().expect("a URL"),
-            ..options(&sim, &data, &vault)
+            ..options(&sim, &data)
         };
-        let baton = Engine::start(options).await.expect("Baton starts");
+        Self::of(sim, accounts, options, data).await
+    }
+
+    /// One that can be restarted: nobody takes its port meanwhile.
+    pub(crate) async fn lasting(scenario: Scenario, accounts: &[&str]) -> Self {
+        let (sim, data) = (Sim::start(scenario).await, folder());
+        let options = Options {
+            port: Some(lasting_port()),
+            ..options(&sim, &data)
+        };
+        Self::of(sim, accounts, options, data).await
+    }
+
+    async fn of(sim: Sim, accounts: &[&str], options: Options, data: tempfile::TempDir) -> Self {
+        let baton = Engine::start(options.clone()).await.expect("Baton starts");
         let events = baton.events();
         for name in accounts {
             // A grant of its own, as after a sign-in.
@@ -81,7 +79,7 @@ impl Stage {
             sim,
             baton,
             events,
-            vault,
+            options,
             _data: data,
         }
     }
@@ -104,26 +102,49 @@ impl Stage {
         sim
     }
 
-    /// The folder is used again, as after an update.
+    /// Baton ends and starts again, as for an update: same data, same port. The clients aren't told.
     pub(crate) async fn restart(self) -> Self {
         let Self {
-            sim,
             baton,
+            options,
             events: _,
-            vault,
-            _data: data,
+            ..
         } = self;
         baton.shutdown().await;
-        let baton = Engine::start(options(&sim, &data, &vault))
-            .await
-            .expect("Baton starts again");
+        let baton = Engine::start(options.clone()).await.expect("Baton starts again");
         let events = baton.events();
         Self {
-            sim,
             baton,
             events,
-            vault,
-            _data: data,
+            options,
+            ..self
+        }
+    }
+
+    /// Baton goes without a goodbye, and starts again.
+    pub(crate) async fn die_and_restart(self) -> Self {
+        let Self {
+            baton,
+            options,
+            events: _,
+            ..
+        } = self;
+        drop(baton);
+        // A process that dies takes its tasks along. Here they let go of port and folder one by one.
+        let baton = loop {
+            match Engine::start(options.clone()).await {
+                Err(StartError::Listen(ListenError::Taken { .. }) | StartError::Instance(_)) => {
+                    tokio::task::yield_now().await;
+                }
+                started => break started.expect("Baton starts again"),
+            }
+        };
+        let events = baton.events();
+        Self {
+            baton,
+            events,
+            options,
+            ..self
         }
     }
 
@@ -180,14 +201,22 @@ fn folder() -> tempfile::TempDir {
     in_memory.or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
-fn options(sim: &Sim, data: &tempfile::TempDir, vault: &Arc<MemoryVault>) -> Options {
+fn options(sim: &Sim, data: &tempfile::TempDir) -> Options {
     Options {
         data_dir: data.path().join("baton"),
         upstream: sim.base_url().parse().expect("a URL"),
         issuer: sim.issuer_url().parse().expect("a URL"),
         port: Some(0),
         codex_homes: Vec::new(),
-        clock: Arc::new(SimClock(sim.clock())),
-        vault: Some(Arc::clone(vault) as Arc<dyn Vault>),
+        clock: Arc::new(Borrowed::new(sim.clock(), Clock::now_unix_millis, Clock::real)),
+        vault: Some(Arc::new(MemoryVault::new())),
     }
+}
+
+/// An upstream that refuses connections: its port is bound, so that nobody else gets it, and doesn't listen.
+pub(crate) fn closed_port() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let address = socket.local_addr().expect("an address");
+    (socket, format!("http://{address}/backend-api"))
 }

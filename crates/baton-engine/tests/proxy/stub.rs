@@ -30,14 +30,25 @@ pub(crate) async fn stage(accounts: &[&str]) -> (Stage, mpsc::UnboundedReceiver<
         "http://{}/backend-api",
         listener.local_addr().expect("an address")
     );
+    let asked = listen(listener);
+    (before(accounts, &upstream).await, asked)
+}
+
+/// A stage with this upstream.
+pub(crate) async fn before(accounts: &[&str], upstream: &str) -> Stage {
+    let scripts = accounts.iter().map(|name| account(name, 100.0));
+    Stage::behind(scenario(scripts), accounts, upstream).await
+}
+
+/// What reaches the upstream that listens here.
+pub(crate) fn listen(listener: TcpListener) -> mpsc::UnboundedReceiver<Asked> {
     let (send, asked) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(greet(stream, send.clone()));
         }
     });
-    let scripts = accounts.iter().map(|name| account(name, 100.0));
-    (Stage::behind(scenario(scripts), accounts, &upstream).await, asked)
+    asked
 }
 
 async fn greet(mut stream: TcpStream, asked: mpsc::UnboundedSender<Asked>) {
