@@ -4,8 +4,9 @@ use std::{fs, time::Duration};
 
 use baton_core::{Cause, Strategy};
 use baton_engine::control::protocol::Command;
-use baton_sim::{Mode, Output};
-use futures_util::StreamExt;
+use baton_sim::{Clock, Entry, Kind, Log, Mode, Outcome, Output, TurnReport};
+use futures_util::{FutureExt, StreamExt, future::join_all};
+use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     stub,
 };
 
-fn mode(n: u64) -> Mode {
+pub(crate) fn mode(n: u64) -> Mode {
     if n.is_multiple_of(2) {
         Mode::WebSocket
     } else {
@@ -21,28 +22,133 @@ fn mode(n: u64) -> Mode {
     }
 }
 
-/// Those that A refuses are B's, each once.
+/// An answer under way.
+pub(crate) fn running(entry: &Entry) -> bool {
+    entry.generates() && entry.outcome == Outcome::Running
+}
+
+async fn all_run(stage: &Stage, count: usize) {
+    let log = stage.sim.log();
+    log.wait_for(|entries| entries.iter().filter(|entry| running(entry)).count() == count)
+        .await;
+}
+
+/// Lets time pass wherever an answer waits for it, until all turns have ended.
+pub(crate) async fn finished(
+    clock: &Clock,
+    log: &Log,
+    clients: Vec<JoinHandle<TurnReport>>,
+) -> Vec<TurnReport> {
+    let passing = async {
+        loop {
+            log.wait_for(|entries| entries.iter().any(running)).await;
+            clock.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        reports = join_all(clients) => {
+            reports.into_iter().map(|report| report.expect("no panic")).collect()
+        }
+        () = passing => unreachable!("it goes on for ever"),
+    }
+}
+
+/// Answers begin when time passes.
+fn held() -> Output {
+    Output::new().latency(Duration::from_secs(1))
+}
+
+fn start(stage: &Stage, count: u64, text: &'static str) -> Vec<JoinHandle<TurnReport>> {
+    let start = |n| {
+        let mut client = stage.client(mode(n)).seed(n);
+        tokio::spawn(async move { client.turn(text).await })
+    };
+    (0..count).map(start).collect()
+}
+
+/// Those that A refuses are B's, each once; those that it serves stay.
 #[tokio::test]
 async fn two_hundred_streams_at_the_moment_a_runs_out_make_one_switch_and_no_stampede() {
     let accounts = [account("a", 50.0), account("b", 1000.0), account("c", 1000.0)];
-    let mut stage = Stage::with(scenario(accounts), &["a", "b", "c"]).await;
-    let clients = (0..200).map(|n| {
-        let mut client = stage.client(mode(n)).seed(n);
-        tokio::spawn(async move { client.turn("all at once").await })
-    });
-    for client in clients.collect::<Vec<_>>() {
-        let report = client.await.expect("no panic");
+    let scenario = scenario(accounts).speed(0.0).output(held());
+    let mut stage = Stage::with(scenario, &["a", "b", "c"]).await;
+    let clients = start(&stage, 200, "all at once");
+    all_run(&stage, 200).await;
+    assert_eq!(stage.baton.snapshot().running_requests, 200, "all at once");
+    for report in finished(&stage.sim.clock(), &stage.sim.log(), clients).await {
         assert!(report.completed && report.repeated.is_empty(), "{report:?}");
+        // On WebSocket the CLI reconnects; on HTTP it notices nothing.
+        assert!(report.reconnects <= 1, "{report:?}");
     }
     let (a, b) = (stage.id("a"), stage.id("b"));
     assert_eq!(
         stage.switches(),
         [(None, a, Cause::FirstUse), (Some(a), b, Cause::LimitReached)]
     );
-    let asked = |name| stage.sim.log().requests(name).len();
+    let log = stage.sim.log();
+    let asked = |name| log.requests(name).len();
     assert_eq!((stage.served("a"), stage.served("b")), (50, 150));
     assert_eq!((asked("b"), asked("c")), (150, 0), "nobody asks B twice");
+    let checks = log.find(|entry| entry.kind == Kind::AccountsCheck);
+    let checked: Vec<_> = checks
+        .iter()
+        .filter_map(|entry| entry.account.as_deref())
+        .collect();
+    assert_eq!(checked, ["a", "b"], "each was asked once how it is routed");
     stage.no_violations();
+}
+
+/// Twenty turns are in A's answer; what follows in each turn depends on what the person does meanwhile.
+async fn in_mid_turn(command: Command, served: (usize, usize)) {
+    let accounts = ["a", "b"].map(|name| account(name, 1000.0));
+    let stage = Stage::with(scenario(accounts).speed(0.0).output(held()), &["a", "b"]).await;
+    let clients = start(&stage, 20, "look around [tools: 1 echo hi]");
+    all_run(&stage, 20).await;
+    stage.run(command.clone()).await;
+    for report in finished(&stage.sim.clock(), &stage.sim.log(), clients).await {
+        assert!(
+            report.completed && report.repeated.is_empty(),
+            "{command:?}: {report:?}"
+        );
+        assert_eq!(
+            (report.tool_calls(), report.messages().len()),
+            (1, 1),
+            "{report:?}"
+        );
+    }
+    assert_eq!((stage.served("a"), stage.served("b")), served, "{command:?}");
+    let asked = |name| stage.sim.log().requests(name).len();
+    assert_eq!(
+        (asked("a"), asked("b")),
+        served,
+        "{command:?}: nothing was cut, or asked for in vain"
+    );
+    stage.no_violations();
+}
+
+#[tokio::test]
+async fn an_account_taken_out_under_load_ends_what_it_serves_and_gets_nothing_more() {
+    let account = || "a".to_owned();
+    let skipped = true;
+    in_mid_turn(
+        Command::Skip {
+            account: account(),
+            skipped,
+        },
+        (20, 20),
+    )
+    .await;
+    in_mid_turn(Command::Remove { account: account() }, (20, 20)).await;
+}
+
+#[tokio::test]
+async fn a_strategy_or_order_changed_under_load_leaves_running_turns_where_they_are() {
+    for strategy in [Strategy::RoundRobin, Strategy::Balanced, Strategy::SoonestReset] {
+        in_mid_turn(Command::Use { strategy }, (40, 0)).await;
+    }
+    let (account, position) = ("b".to_owned(), 1);
+    in_mid_turn(Command::Move { account, position }, (40, 0)).await;
 }
 
 /// Every command of a person that touches the choice, while turns run.
@@ -110,6 +216,8 @@ async fn order_strategy_and_accounts_change_under_load() {
     for client in clients {
         client.await.expect("nothing is lost");
     }
+    let served = names.map(|name| stage.served(name));
+    assert!(served.iter().all(|served| *served > 0), "{served:?}");
     stub::until(async || stage.baton.snapshot().running_requests == 0).await;
     stage.no_violations();
 }
@@ -152,6 +260,15 @@ async fn a_thousand_idle_sockets_stay_open_and_all_are_closed_at_the_end() {
     println!("{count} idle sockets: {each:.0} KB each, all four ends together");
     // The ends that aren't Baton's have buffers of 128 KB each at most.
     assert!(count < 1000 || each < 350.0, "{each:.0} KB");
+    for socket in &mut open {
+        assert!(
+            socket.next().now_or_never().is_none(),
+            "nobody has said or closed anything"
+        );
+    }
+    let busy = &mut open[count / 2];
+    stub::say(busy, stub::CREATE).await;
+    while !stub::text(busy).await.contains("response.completed") {}
     assert_eq!(stage.baton.snapshot().running_requests, 0);
     assert!(stage.client(Mode::Http).turn("others are served").await.completed);
     let ended = tokio::spawn(stage.stop_baton());

@@ -5,6 +5,7 @@ mod drain;
 mod faults;
 mod guard;
 mod nobody_left;
+mod restarts;
 mod routes;
 mod sockets;
 mod stage;
