@@ -10,6 +10,7 @@ use std::{
 };
 
 use baton_engine::control::protocol::BaseUrls;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -90,14 +91,16 @@ impl Machine {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
-    /// `baton serve`, once it serves.
-    pub(crate) async fn serve(&self) -> Serving {
+    /// `baton serve`, once it serves: on this port, or where it served the last time.
+    pub(crate) async fn serve(&self, port: Option<u16>) -> Serving {
         let log = self.home.path().join("baton.log");
+        let kept = File::options().create(true).append(true).open(&log);
         let mut command = self.command(baton());
         command
-            .args(["serve", "--port", "0", "--json"])
+            .args(["serve", "--json"])
+            .args(port.map(|port| format!("--port={port}")))
             .stdout(Stdio::piped())
-            .stderr(File::create(&log).expect("a file"));
+            .stderr(kept.expect("a file"));
         let (mut child, group) = spawn(&mut command, "cargo build --package baton-cli");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let line = within("baton serve", lines.next_line()).await.expect("readable");
@@ -196,6 +199,16 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        kill_process(id.expect("it runs"), signal).expect("it is heard");
+    }
+
+    /// Waits for its end, whatever that is.
+    pub(crate) async fn ended(mut self) {
+        within("baton serve", self.child.wait()).await.expect("an end");
+    }
+
     /// Waits for its end, which somebody has asked for.
     pub(crate) async fn ended_well(mut self) {
         let status = within("baton serve", self.child.wait()).await.expect("an end");

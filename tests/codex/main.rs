@@ -3,6 +3,7 @@
 //! - [`turns`], [`limits`], [`plan`], [`exhausted`], [`sessions`], [`troubles`]: the stories, each on WebSocket and on
 //!   HTTP, with a Baton inside the test; [`stage`] sets them up
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
+//! - [`restarts`]: that program ended in the middle of an answer, and started again
 //! - [`cli`]: the CLI as a child, with a `CODEX_HOME` of its own; [`child`]: children that end with the test
 //! - [`outside`]: a proxy that refuses, and notes who wants to leave
 #![cfg(unix)]
@@ -15,6 +16,8 @@ mod limits;
 mod machine;
 mod outside;
 mod plan;
+#[cfg(target_os = "linux")]
+mod restarts;
 mod sessions;
 mod stage;
 mod troubles;

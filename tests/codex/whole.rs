@@ -35,7 +35,7 @@ async fn accounts_are_added_and_used_up_and_their_tokens_are_in_the_keychain_onl
         assert!(!file.exists(), "a sign-in is moved, not copied");
     };
     add("a").await;
-    let serving = machine.serve().await;
+    let serving = machine.serve(Some(0)).await;
     add("b").await;
     for name in ["a", "b"] {
         secrets.extend(secrets_of(&sim.account(name)));
