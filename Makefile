@@ -46,7 +46,7 @@ lint: ## Check formatting and lints only
 .PHONY: bench
 bench: ## Measure what Baton costs beside nginx and no proxy; writes docs/performance.md's table
 	@scripts/setup bench
-	@$(TOOLS) cargo build --release --locked --package baton-bench --package baton-cli; \
+	@$(TOOLS) cargo build --release --locked --package baton-bench --package baton-cli --package baton-sim; \
 		"$${CARGO_TARGET_DIR:-target}/release/baton-bench" --write docs/performance.md
 
 .PHONY: clean

@@ -9,7 +9,7 @@ fi
 
 BATON_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/baton
 BATON_CODEX_VERSION=0.169.0
-# Clones share one copy: it is 400 MB. The tests find it by this variable.
+# Clones share one copy: it is 400 MB. Tests and measurements find it by this variable.
 export BATON_CODEX_DIR=$BATON_CACHE/codex-$BATON_CODEX_VERSION
 
 # A fresh clone for each run would compile everything each time.

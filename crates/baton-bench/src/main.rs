@@ -1,15 +1,17 @@
 //! What Baton costs: measured in one run beside no proxy at all, and beside bare ones (nginx for HTTP, a relay of bytes for
-//! WebSocket). `make bench` runs it; it takes about two minutes and writes docs/performance.md's table.
+//! WebSocket). `make bench` runs it; it takes about four minutes and writes docs/performance.md's table.
 //!
 //! - [`upstream`]: a service that answers at once; [`proxies`]: what stands before it; each a process of its own
 //!   ([`process`])
 //! - [`load`]: clients over HTTP, [`socket`]: over WebSocket; [`wire`]: the bytes they all write
+//! - [`codex`]: the real Codex CLI, where it is installed
 //! - [`micro`]: the pure parts by themselves
 //! - [`run`]: the measurements; [`report`]: the table
 //!
 //! Only ratios within a run mean something: machines differ, and a shared one differs from minute to minute. So the ways
 //! take turns in short rounds, and medians of the rounds count.
 
+mod codex;
 mod load;
 mod micro;
 mod process;
@@ -20,7 +22,10 @@ mod socket;
 mod upstream;
 mod wire;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, BoxError>;
@@ -41,7 +46,7 @@ fn main() -> ExitCode {
                 () = process::orphaned() => Ok(()),
             }
         }),
-        ["proxy", upstream, accounts] => proxy(upstream, accounts),
+        ["proxy", upstream, sign_ins] => proxy(upstream, sign_ins.as_ref()),
         [] => measure(None),
         ["--write", page] => measure(Some(page.into())),
         _ => Err("usage: baton-bench [--write PAGE]".into()),
@@ -56,9 +61,9 @@ fn main() -> ExitCode {
 }
 
 /// On the runtime that `baton serve` has.
-fn proxy(upstream: &str, accounts: &str) -> Result<()> {
+fn proxy(upstream: &str, sign_ins: &Path) -> Result<()> {
     let runtime = baton_engine::runtime()?;
-    let done = runtime.block_on(Box::pin(proxies::run_baton(upstream, accounts.parse()?)));
+    let done = runtime.block_on(Box::pin(proxies::run_baton(upstream, sign_ins)));
     runtime.shutdown_background();
     done
 }

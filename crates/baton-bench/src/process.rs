@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::{Child, ChildStdout, Command},
+    process::{Child, Command},
 };
 
 use crate::Result;
@@ -22,8 +22,6 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Part {
     child: Child,
-    /// Kept, or the part's next word would end it.
-    _stdout: Option<BufReader<ChildStdout>>,
     /// The first line that it said.
     pub(crate) said: String,
     /// Until it said so.
@@ -64,9 +62,10 @@ impl Part {
         if said.is_empty() {
             return Err(format!("{} ended without a word", program.display()).into());
         }
+        // Unread words would stop it one day, and an end that nobody reads would end it.
+        tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
         Ok(Self {
             child,
-            _stdout: Some(stdout),
             said: said.trim_end().to_owned(),
             ready_after: started.elapsed(),
         })
@@ -76,7 +75,6 @@ impl Part {
     pub(crate) fn silent<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> Result<Self> {
         Ok(Self {
             child: command(program, args).stdout(Stdio::null()).spawn()?,
-            _stdout: None,
             said: String::new(),
             ready_after: Duration::ZERO,
         })
@@ -92,16 +90,8 @@ impl Part {
 
     /// Processor time so far. The kernel counts it in hundredths of a second.
     pub(crate) fn processor(&self) -> Result<Duration> {
-        let stat = self.proc("stat")?;
-        // The name before may hold spaces. Then come fields 3, 4, …; 14 and 15 are user and system time.
-        let fields = stat.rsplit_once(')').ok_or("no stat")?.1;
-        let ticks: u64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(|ticks| ticks.parse::<u64>().unwrap_or(0))
-            .sum();
-        Ok(Duration::from_millis(ticks * 10))
+        // 14 and 15 are user and system time.
+        ticks(&self.proc("stat")?, 14)
     }
 
     /// How often its threads were woken so far.
@@ -126,6 +116,25 @@ impl Part {
         let pid = self.child.id().ok_or("a part has ended")?;
         Ok(Path::new("/proc").join(pid.to_string()))
     }
+}
+
+/// Processor time of this process's children that have ended, with what they had started and waited for.
+pub(crate) fn children() -> Result<Duration> {
+    // 16 and 17 are theirs.
+    ticks(&std::fs::read_to_string("/proc/self/stat")?, 16)
+}
+
+/// Two fields of a `stat` that count hundredths of a second.
+fn ticks(stat: &str, first: usize) -> Result<Duration> {
+    // The name before may hold spaces. Then come fields 3, 4, …
+    let fields = stat.rsplit_once(')').ok_or("no stat")?.1;
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(first - 3)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().unwrap_or(0))
+        .sum();
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 fn command<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> Command {

@@ -40,7 +40,17 @@ pub(crate) fn direct(upstream: &str) -> Result<Way> {
 
 /// The engine in a process of its own, with a keychain in memory and this many accounts.
 pub(crate) async fn baton(upstream: &str, accounts: usize) -> Result<Way> {
-    let part = Part::role(&["proxy", upstream, &accounts.to_string()]).await?;
+    let sign_ins = tempfile::Builder::new().prefix("baton-bench-").tempdir()?;
+    for number in 0..accounts {
+        let file = sign_ins.path().join(format!("{number}.json"));
+        std::fs::write(file, wire::auth_json(number))?;
+    }
+    baton_of(upstream, sign_ins.path()).await
+}
+
+/// The same, with an account for each auth.json of a folder.
+pub(crate) async fn baton_of(upstream: &str, sign_ins: &Path) -> Result<Way> {
+    let part = Part::role(&["proxy".as_ref(), upstream.as_ref(), sign_ins.as_os_str()]).await?;
     let url = Url::parse(&format!("{}/responses", part.said))?;
     Ok(Way {
         name: "Baton",
@@ -49,7 +59,7 @@ pub(crate) async fn baton(upstream: &str, accounts: usize) -> Result<Way> {
     })
 }
 
-pub(crate) async fn run_baton(upstream: &str, accounts: usize) -> Result<()> {
+pub(crate) async fn run_baton(upstream: &str, sign_ins: &Path) -> Result<()> {
     let dir = tempfile::Builder::new().prefix("baton-bench-").tempdir()?;
     let mut options = Options::from_env(Some(dir.path()), Some(0))?;
     options.upstream = Url::parse(&format!("http://{upstream}/backend-api"))?;
@@ -57,10 +67,9 @@ pub(crate) async fn run_baton(upstream: &str, accounts: usize) -> Result<()> {
     options.codex_homes = Vec::new();
     options.vault = Some(Arc::new(MemoryVault::new()));
     let engine = Box::pin(Engine::start(options)).await?;
-    for number in 0..accounts {
-        let auth_json = wire::auth_json(number);
-        let label = format!("account {number}");
-        Box::pin(engine.add_auth_json(auth_json.as_bytes(), &label)).await?;
+    for (number, file) in std::fs::read_dir(sign_ins)?.enumerate() {
+        let auth_json = std::fs::read(file?.path())?;
+        Box::pin(engine.add_auth_json(&auth_json, &format!("account {number}"))).await?;
     }
     let urls = engine.base_urls().ok_or("the engine doesn't listen")?;
     announce(&urls.openai_base_url);

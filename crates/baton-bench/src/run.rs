@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::{
-    Result,
+    Result, codex,
     load::{self, Client, Content},
     micro,
     process::Part,
@@ -59,6 +59,7 @@ pub(crate) async fn all() -> Result<String> {
     drop(baton);
     failovers(&mut report, &direct, &upstream.said).await?;
     footprint(&mut report, &upstream.said).await?;
+    codex::measure(&mut report).await?;
     parts(&mut report)?;
     Ok(report.finish())
 }
@@ -375,7 +376,7 @@ fn parts(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
