@@ -83,7 +83,15 @@ impl Engine {
             (Some(port), _, _) | (None, Some(port), _) => Listener::bind(port).await?,
             // The port of last time is in Codex's configuration.
             (None, None, Some(port)) => match Listener::bind(port).await {
-                Err(ListenError::Taken { .. }) => Listener::bind_near(DEFAULT_PORT).await?,
+                Err(ListenError::Taken { .. }) => {
+                    let listener = Listener::bind_near(DEFAULT_PORT).await?;
+                    tracing::warn!(
+                        "port {port}, which Codex knows, is taken by another program: give Codex the new addresses, which \
+                         are on port {}",
+                        listener.port()
+                    );
+                    listener
+                }
                 bound => bound?,
             },
             (None, None, None) => Listener::bind_near(DEFAULT_PORT).await?,
