@@ -80,6 +80,11 @@ impl Part {
         })
     }
 
+    /// Ends it, and waits until it is gone.
+    pub(crate) async fn end(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> Result<f64> {
         let status = self.proc("status")?;

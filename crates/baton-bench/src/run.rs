@@ -310,15 +310,14 @@ async fn footprint(report: &mut Report, upstream: &str) -> Result<()> {
     let dir = tempfile::Builder::new().prefix("baton-bench-").tempdir()?;
     let data_dir = dir.path().to_string_lossy().into_owned();
     let args = ["--data-dir", &data_dir, "--json", "serve", "--port", "0"];
-    // The first makes the database.
-    drop(Part::start(&program, &args).await?);
+    // The first makes the database. Each has the folder until it is gone.
+    Part::start(&program, &args).await?.end().await?;
     let mut starts = Vec::new();
     for _ in 0..STARTS {
-        // The one before has the folder until it is gone.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        starts.push(Part::start(&program, &args).await?.ready_after.as_secs_f64());
+        let served = Part::start(&program, &args).await?;
+        starts.push(served.ready_after.as_secs_f64());
+        served.end().await?;
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let served = Part::start(&program, &args).await?;
     tokio::time::sleep(SETTLE).await;
     let idle = served.resident()?;
