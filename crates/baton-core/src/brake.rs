@@ -35,6 +35,13 @@ impl Brake {
         self.refusals.retain(|(account, _)| is_known(*account));
     }
 
+    /// After the clock was set back, a refusal is no younger than that.
+    pub(crate) fn follow_clock(&mut self, now: Timestamp) {
+        for (_, at) in &mut self.refusals {
+            at.happened_by(now);
+        }
+    }
+
     /// True if it had been engaged.
     pub(crate) fn release(&mut self) -> bool {
         self.refusals.clear();

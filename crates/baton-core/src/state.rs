@@ -60,7 +60,10 @@ impl Block {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Cooling {
+    /// The first of the failures that led to it.
     since: Timestamp,
+    /// The last of them.
+    at: Timestamp,
     until: Timestamp,
     reason: CoolingReason,
 }
@@ -145,7 +148,9 @@ impl AccountState {
             };
         }
         if let Some(cooling) = self.cooling.filter(|cooling| cooling.until > now) {
-            let Cooling { since, until, reason } = cooling;
+            let Cooling {
+                since, until, reason, ..
+            } = cooling;
             return Eligibility::CoolingDown { since, until, reason };
         }
         if !self.waived
@@ -205,10 +210,47 @@ impl AccountState {
         Some(self.last_probe.unwrap_or(block.since) + PROBE_EVERY)
     }
 
+    // === time ===
+
+    /// After the clock was set back: what lies ahead of it is as of now, and lasts from now on no longer than it was to
+    /// last. Without this a cooling down of seconds would last for the hours of the jump, and newer readings would count
+    /// as overtaken for as long.
+    fn follow_clock(&mut self, now: Timestamp) {
+        let windows = self.quota.limits.iter_mut().flat_map(|limit| &mut limit.windows);
+        for window in windows.filter(|window| window.observed_at > now) {
+            let reset = window.resets_at;
+            window.resets_at = reset.map(|reset| reset.min(now + reset.since(window.observed_at)));
+            window.observed_at = now;
+        }
+        if let Some(cooling) = self.cooling.as_mut().filter(|cooling| cooling.at > now) {
+            cooling.until = now + cooling.until.since(cooling.at);
+            cooling.at = now;
+            cooling.since.happened_by(now);
+        }
+        for block in self.blocks.iter_mut().filter(|block| block.since > now) {
+            block.until = block.until.map(|until| until.min(now + until.since(block.since)));
+            block.since = now;
+        }
+        for (_, until) in &mut self.lacks {
+            *until = (*until).min(now + LACKS_MODEL_FOR);
+        }
+        let marks = [
+            &mut self.last_used,
+            &mut self.first_failure,
+            &mut self.last_success,
+            &mut self.last_probe,
+            &mut self.eligible_since,
+        ];
+        for mark in marks.into_iter().flatten() {
+            mark.happened_by(now);
+        }
+    }
+
     // === transitions ===
 
     /// A judged answer of a request chosen in the current generation.
     pub(crate) fn take(&mut self, effect: &Effect, now: Timestamp) {
+        self.follow_clock(now);
         match effect {
             // ## (CoolingDown | Exhausted by a limit) => Eligible: it has just served. A block is lifted by its probe
             // only: any other success was metered by another limit.
@@ -247,6 +289,7 @@ impl AccountState {
                 let since = *self.first_failure.get_or_insert(first_failure);
                 self.cooling = Some(Cooling {
                     since,
+                    at: now,
                     until: now + (*lasting).min(LONGEST_BLOCK),
                     reason: *reason,
                 });
@@ -276,8 +319,8 @@ impl AccountState {
         let family = family.unwrap_or(&LimitFamily::General).clone();
         let until = until
             .filter(|until| *until > now)
-            .map(|until| until.min(now + LONGEST_BLOCK))
-            .or_else(|| self.quota.full_until(&family, now));
+            .or_else(|| self.quota.full_until(&family, now))
+            .map(|until| until.min(now + LONGEST_BLOCK));
         self.blocks.retain(|block| block.family != family);
         self.blocks.push(Block {
             family,
@@ -292,6 +335,7 @@ impl AccountState {
     /// What an answer said of the quota. `late`: of a request chosen in an older generation, or on a transport whose
     /// order isn't known: it may show that quota is gone, never that it is back.
     pub(crate) fn learn(&mut self, reading: &Reading, late: bool, now: Timestamp) {
+        self.follow_clock(now);
         self.quota.apply(reading);
         if let Some(plan) = &reading.plan {
             self.account.plan = Some(plan.clone());
@@ -395,6 +439,7 @@ impl AccountState {
 
     /// Drops what time has ended, and says which state was left for which since the last call.
     pub(crate) fn settle(&mut self, now: Timestamp) -> Option<(Eligibility, Eligibility)> {
+        self.follow_clock(now);
         let before = self.blocks.len();
         self.blocks.retain(|block| block.holds(now));
         // ## (CoolingDown | Exhausted) => Eligible: its time has passed

@@ -49,11 +49,11 @@ impl Threads {
             return;
         }
         if let Some(key) = request.session.or(request.thread) {
-            make_room(&mut self.sessions, |(_, at)| *at);
+            make_room(&mut self.sessions, now, |(_, at)| *at);
             self.sessions.insert(key, (account, now));
         }
         if let Some(key) = request.thread {
-            make_room(&mut self.threads, |thread| thread.at);
+            make_room(&mut self.threads, now, |thread| thread.at);
             let turn = match request.turn {
                 Turn::Id(id) => Some(id),
                 _ => self
@@ -90,15 +90,17 @@ impl Threads {
     }
 }
 
-/// Drops the quarter that has been idle longest once the map is full: rare, so its cost doesn't matter.
-fn make_room<T>(map: &mut HashMap<u64, T>, at: impl Fn(&T) -> Timestamp) {
+/// Drops the quarter that has been idle longest once the map is full: rare, so its cost doesn't matter. What lies ahead
+/// is of before the clock was set back, hence older than everything else.
+fn make_room<T>(map: &mut HashMap<u64, T>, now: Timestamp, at: impl Fn(&T) -> Timestamp) {
     if map.len() < REMEMBERED {
         return;
     }
-    let mut times: Vec<Timestamp> = map.values().map(&at).collect();
+    let since = |value: &T| (at(value) <= now, at(value));
+    let mut times: Vec<_> = map.values().map(since).collect();
     let (_, cut, _) = times.select_nth_unstable(REMEMBERED / 4);
     let cut = *cut;
-    map.retain(|_, value| at(value) > cut);
+    map.retain(|_, value| since(value) > cut);
 }
 
 #[cfg(test)]
@@ -120,5 +122,28 @@ mod tests {
         assert!(threads.threads.len() <= REMEMBERED && threads.sessions.len() <= REMEMBERED);
         assert_eq!(threads.running_turn(&request(0)), None);
         assert_eq!(threads.running_turn(&request(9_999)), Some(AccountId::new(1)));
+    }
+
+    #[test]
+    fn after_the_clock_was_set_back_a_running_turn_outlives_those_of_before() {
+        let mut threads = Threads::default();
+        let request = |thread| Request {
+            thread: Some(thread),
+            turn: Turn::Id(1),
+            ..Request::default()
+        };
+        let mut give = |thread: u64, at: u64| {
+            let at = Timestamp::from_millis(i64::try_from(at).unwrap());
+            threads.given(&request(thread), AccountId::new(1), at);
+        };
+        for n in 0..4000 {
+            give(n, 18_000_000 + n);
+        }
+        for n in 4000..8000 {
+            give(n, n);
+        }
+        for n in 7000..8000 {
+            assert!(threads.running_turn(&request(n)).is_some(), "{n}");
+        }
     }
 }

@@ -33,6 +33,11 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// What has happened has happened by `now`: a mark that lies ahead was made by a clock that has been set back since.
+    pub(crate) fn happened_by(&mut self, now: Self) {
+        *self = (*self).min(now);
+    }
 }
 
 impl std::ops::Add<Duration> for Timestamp {

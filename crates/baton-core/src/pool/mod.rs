@@ -274,6 +274,11 @@ impl Pool {
 
     /// Lets time pass: what has recovered is told.
     pub fn settle(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        self.brake.follow_clock(now);
+        if let Some(active) = &mut self.active {
+            active.since.happened_by(now);
+            active.asked_for.iter_mut().for_each(|at| at.happened_by(now));
+        }
         for state in &mut self.accounts {
             if let Some((from, to)) = state.settle(now) {
                 let account = state.account.id;

@@ -6,6 +6,7 @@ mod histories;
 mod pools;
 
 mod brake;
+mod clock;
 mod commands;
 mod explanations;
 mod families;

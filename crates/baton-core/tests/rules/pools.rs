@@ -117,6 +117,13 @@ impl Story {
         self
     }
 
+    /// The clock is set back.
+    pub(crate) fn set_back(&mut self, secs: u64) -> &mut Self {
+        let millis = i64::try_from(secs * 1000).unwrap();
+        self.now = Timestamp::from_millis(self.now.as_millis() - millis);
+        self
+    }
+
     pub(crate) fn at(&self, secs_from_now: u64) -> Timestamp {
         self.now + Duration::from_secs(secs_from_now)
     }
