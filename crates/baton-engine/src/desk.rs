@@ -67,8 +67,8 @@ impl Desk {
     /// Changes the pool; what happened is told once the lock is released.
     pub fn change<R>(&self, change: impl FnOnce(&mut Pool, Timestamp, &mut Vec<Event>) -> R) -> R {
         let mut events = Vec::new();
-        let now = self.now();
-        let result = change(&mut self.lock(), now, &mut events);
+        // The time once the lock is held: else a time of before could follow one of after.
+        let result = change(&mut self.lock(), self.now(), &mut events);
         self.tell(events);
         self.changed();
         result
@@ -76,8 +76,7 @@ impl Desk {
 
     pub(crate) fn route(&self, request: &Request<'_>) -> Decision {
         let mut events = Vec::new();
-        let now = self.now();
-        let decision = self.lock().route(request, now, &mut events);
+        let decision = self.lock().route(request, self.now(), &mut events);
         let told = !events.is_empty();
         self.tell(events);
         let before = self
@@ -107,10 +106,10 @@ impl Desk {
         if reports.is_empty() {
             return;
         }
-        let now = self.now();
         let mut events = Vec::new();
         let changed = {
             let mut pool = self.lock();
+            let now = self.now();
             let generation =
                 |pool: &Pool, report: &Report| pool.account(report.account).map(AccountState::generation);
             let mut changed = false;

@@ -15,6 +15,7 @@ const MAX_TOKEN: usize = 64 * 1024;
 /// What a token claims. Nothing here may grant anything.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Claims {
+    pub issued_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub email: Option<Box<str>>,
     pub account_id: Option<Box<str>>,
@@ -26,10 +27,23 @@ pub struct Claims {
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims")
+            .field("issued_at", &self.issued_at)
             .field("expires_at", &self.expires_at)
             .field("email", &self.email.as_ref().map(|_| "…"))
             .field("plan", &self.plan)
             .finish_non_exhaustive()
+    }
+}
+
+impl Claims {
+    /// When a token that was issued just `now` expires, by a clock that may be hours ahead of the issuer's: by that
+    /// clock alone, every new token would have expired already, and be refreshed at every request. `None`: a 401 tells.
+    pub fn expires_by(&self, now: Timestamp) -> Option<Timestamp> {
+        let expires_at = self.expires_at?;
+        match self.issued_at.filter(|issued_at| *issued_at < expires_at) {
+            Some(issued_at) => Some(now + expires_at.since(issued_at)),
+            None => Some(expires_at).filter(|expires_at| *expires_at > now),
+        }
     }
 }
 
@@ -49,12 +63,13 @@ pub fn claims(token: &str) -> Option<Claims> {
     let auth = payload.get("https://api.openai.com/auth");
     let of_auth = |key| label(auth.and_then(|auth| auth.get(key)));
     let profile = payload.get("https://api.openai.com/profile");
+    let time = |key| {
+        let secs = payload.get(key).and_then(Value::as_i64);
+        secs.filter(|secs| *secs > 0).map(Timestamp::from_secs)
+    };
     Some(Claims {
-        expires_at: payload
-            .get("exp")
-            .and_then(Value::as_i64)
-            .filter(|exp| *exp > 0)
-            .map(Timestamp::from_secs),
+        issued_at: time("iat"),
+        expires_at: time("exp"),
         email: label(payload.get("email"))
             .or_else(|| label(profile.and_then(|profile| profile.get("email")))),
         account_id: of_auth("chatgpt_account_id"),

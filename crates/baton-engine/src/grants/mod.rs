@@ -289,7 +289,11 @@ impl Inner {
 
     /// `since`: when it was issued, if it was just now; a token of unknown age gets the whole margin.
     fn cached(&self, token: SecretString, account: &str, since: Option<Timestamp>) -> Cached {
-        let expires_at = jwt::claims(token.expose_secret()).and_then(|claims| claims.expires_at);
+        let claims = jwt::claims(token.expose_secret()).unwrap_or_default();
+        let expires_at = match since {
+            Some(since) => claims.expires_by(since),
+            None => claims.expires_at,
+        };
         let lifetime = expires_at
             .zip(since)
             .map(|(expires_at, since)| expires_at.since(since));

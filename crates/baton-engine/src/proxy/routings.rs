@@ -34,7 +34,8 @@ pub(super) struct Routings {
 #[derive(Debug)]
 struct Known {
     routing: Routing,
-    until: Timestamp,
+    asked_at: Timestamp,
+    good_for: Duration,
     /// Assumed, for the token of this version got no answer: another may.
     assumed_for: Option<u64>,
 }
@@ -70,7 +71,9 @@ impl Routings {
     fn known(&self, account: AccountId, access: &Access, now: Timestamp) -> Option<Routing> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let good = |known: &&Known| {
-            known.until > now && known.assumed_for.is_none_or(|version| version == access.version)
+            // One of after now is of before the clock was set back: how old it is can't be told.
+            let fresh = known.asked_at <= now && now.since(known.asked_at) < known.good_for;
+            fresh && known.assumed_for.is_none_or(|version| version == access.version)
         };
         known
             .get(&account)
@@ -103,7 +106,8 @@ impl Routings {
         let routing = routing.unwrap_or_default();
         let known = Known {
             routing: routing.clone(),
-            until: shared.desk.now() + good_for,
+            asked_at: shared.desk.now(),
+            good_for,
             assumed_for,
         };
         self.known

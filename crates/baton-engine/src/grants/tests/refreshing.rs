@@ -170,6 +170,30 @@ async fn a_token_that_lives_for_minutes_is_not_refreshed_at_every_request() {
     assert_eq!(house.asked(), 1);
 }
 
+/// The token's own times are the issuer's; the clock here is ahead by more than a token lives.
+#[tokio::test]
+async fn a_clock_that_is_ahead_refreshes_once_and_not_at_every_request() {
+    let dated = json!({ "iat": START, "exp": START + 10 * HOUR, "jti": "access-2" });
+    let undated = json!({ "exp": START + 10 * HOUR, "jti": "access-2" });
+    for claims in [dated, undated] {
+        let token = format!("e30.{}.access-2", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let house = house();
+        house.signed_in().await;
+        house.pass(20 * HOUR);
+        let new = json!({ "access_token": token, "refresh_token": "refresh-2" });
+        house.script([Answer::Status(200, new)]);
+        for _ in 0..20 {
+            assert_eq!(name(&house.grants.access(ID).await.unwrap()), "access-2");
+            house.pass(60);
+        }
+        assert_eq!(house.asked(), 1, "{claims}");
+        // The clock is right again: nothing to refresh either.
+        house.pass(-20 * HOUR);
+        house.grants.access(ID).await.unwrap();
+        assert_eq!(house.asked(), 1, "{claims}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_that_can_be_printed_holds_a_secret() {
     let house = house();
