@@ -116,7 +116,9 @@ async fn serve(options: Options, views: watch::Sender<View>, mut stopped: onesho
             changed = changes.changed() => if changed.is_err() { break },
         }
     }
-    engine.shutdown().await;
+    if let Some(why) = engine.shutdown().await {
+        tracing::error!(%why, "what happened last could not be kept");
+    }
 }
 
 /// Shows a running Baton until it ends, or can't be understood. Returns at once where there is none.

@@ -26,7 +26,7 @@ pub(crate) fn confirmed(from: &Path, yes: bool, out: Out) -> Result<PathBuf, Fai
             path.display()
         )));
     }
-    eprint!("{}\nMove it? [y/N] ", warning(&path));
+    let _ = write!(io::stderr(), "{}\nMove it? [y/N] ", warning(&path));
     let _ = io::stderr().flush();
     let mut answer = String::new();
     io::stdin()

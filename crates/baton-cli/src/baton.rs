@@ -16,7 +16,7 @@ use baton_engine::{
 };
 use tokio::time;
 
-use crate::error::Failure;
+use crate::error::{Failure, not_kept};
 
 /// For a data directory that another process holds without answering.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,10 +78,12 @@ impl Baton {
     }
 
     /// Writes what is to be kept.
-    pub(crate) async fn close(self) {
-        if let Self::Offline(engine) = self {
-            engine.shutdown().await;
-        }
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        let lost = match self {
+            Self::Running(_) => None,
+            Self::Offline(engine) => engine.shutdown().await,
+        };
+        lost.map_or(Ok(()), |why| Err(not_kept(&why)))
     }
 }
 

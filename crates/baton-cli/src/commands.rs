@@ -23,13 +23,13 @@ pub(crate) async fn run(
     // A command's own output is what counts: only trouble is logged unless asked for.
     serve::log_to_stderr(log, "warn")?;
     let asks = match command {
-        Command::Status => return with(data_dir, async |baton| status(baton, out).await).await,
-        Command::Why => return with(data_dir, async |baton| why(baton, out).await).await,
+        Command::Status => return look(data_dir, async |baton| status(baton, out).await).await,
+        Command::Why => return look(data_dir, async |baton| why(baton, out).await).await,
         Command::Log { limit } => {
-            return with(data_dir, async |baton| log_lines(baton, limit, out).await).await;
+            return look(data_dir, async |baton| log_lines(baton, limit, out).await).await;
         }
         Command::Accounts(AccountsCommand::List) => {
-            return with(data_dir, async |baton| list(baton, out).await).await;
+            return look(data_dir, async |baton| list(baton, out).await).await;
         }
         Command::Accounts(AccountsCommand::Add { from, label, yes }) => {
             let path = accounts::confirmed(&from, yes, out)?;
@@ -48,6 +48,18 @@ pub(crate) async fn run(
     .await
 }
 
+/// Runs `act`, which changes nothing, on the Baton there is.
+async fn look(
+    data_dir: Option<&Path>,
+    act: impl AsyncFnOnce(&mut Baton) -> Result<(), Failure>,
+) -> Result<ExitCode, Failure> {
+    let mut baton = Box::pin(Baton::find(data_dir)).await?;
+    let done = act(&mut baton).await;
+    // Nothing of it has to be kept: a full disk is no news here.
+    let _ = baton.close().await;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
 /// Runs `act` on the Baton there is, and writes what is to be kept whatever came of it.
 async fn with(
     data_dir: Option<&Path>,
@@ -55,8 +67,8 @@ async fn with(
 ) -> Result<ExitCode, Failure> {
     let mut baton = Box::pin(Baton::find(data_dir)).await?;
     let done = act(&mut baton).await;
-    baton.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+    let kept = baton.close().await;
+    done.and(kept).map(|()| ExitCode::SUCCESS)
 }
 
 /// What is one question, and answered by a sentence.

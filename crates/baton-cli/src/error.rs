@@ -1,6 +1,6 @@
 //! What went wrong and what to do: on stderr, as text or as `{"error":…}`; exit status 1.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use baton_engine::{
     control::{
@@ -58,17 +58,27 @@ impl From<StartError> for Failure {
     }
 }
 
+/// At the end of a Baton that could not write.
+pub(crate) fn not_kept(why: &str) -> Failure {
+    Failure::new(format!("what was done last could not be kept, and holds no longer: {why}"))
+}
+
 pub(crate) fn report(failure: &Failure, json: bool) -> ExitCode {
     if json {
         print_json(&failure.0);
     } else {
-        eprintln!("error: {}", failure.0);
+        complain(format_args!("error: {}", failure.0));
     }
     ExitCode::FAILURE
 }
 
 pub(crate) fn print_json(message: &str) {
-    eprintln!("{}", serde_json::json!({ "error": message }));
+    complain(format_args!("{}", serde_json::json!({ "error": message })));
+}
+
+/// Nobody reads it, or the file that it goes to is on a full disk: no reason to panic.
+fn complain(what: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 fn sentence(text: &str) -> String {

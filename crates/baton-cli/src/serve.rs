@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::ServeArgs,
-    error::Failure,
+    error::{Failure, not_kept},
     show::{Out, Style},
 };
 
@@ -39,7 +39,10 @@ pub(crate) async fn run(
         () = engine.stop_requested() => tracing::info!("asked to stop: requests under way end first"),
     }
     tokio::select! {
-        () = engine.shutdown() => Ok(ExitCode::SUCCESS),
+        lost = engine.shutdown() => match lost {
+            None => Ok(ExitCode::SUCCESS),
+            Some(why) => Err(not_kept(&why)),
+        },
         () = signals.next() => Ok(ExitCode::from(ENDED_AT_ONCE)),
     }
 }
@@ -108,6 +111,8 @@ pub(crate) fn log_to_stderr(filter: Option<&str>, default: &str) -> Result<(), F
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that can't be written is no event of its own: saying so would fail like it, and panic.
+        .log_internal_errors(false)
         .with_ansi(colours);
     // Set once a process; a second time only in tests.
     let _ = subscriber.try_init();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{desk::Desk, store::Writer, vault::VaultError};
+use crate::{desk::Desk, store::Writer};
 
 /// Changes of the pool are written together.
 const SAVE_AFTER: Duration = Duration::from_millis(200);
@@ -27,9 +27,9 @@ pub(crate) async fn save(desk: Arc<Desk>, writer: Arc<Writer>, stopping: Cancell
     }
 }
 
-/// A keychain's trouble, and its end, shows on screens though no account changes.
-pub(crate) async fn watch_keychain(
-    mut problems: watch::Receiver<Option<VaultError>>,
+/// Trouble of the keychain or the disk, and its end, shows on screens though no account changes.
+pub(crate) async fn watch_trouble<T: Send + Sync>(
+    mut problems: watch::Receiver<Option<T>>,
     desk: Arc<Desk>,
     stopping: CancellationToken,
 ) {

@@ -197,14 +197,23 @@ impl Commands {
     // === accounts ===
 
     async fn add_from(&self, path: &Path, label: &str) -> Answer {
-        let (path, homes) = (path.to_path_buf(), self.codex_homes.clone());
-        let read = tokio::task::spawn_blocking(move || import::read(&path, &homes));
+        let (file, homes) = (path.to_path_buf(), self.codex_homes.clone());
+        let read = tokio::task::spawn_blocking(move || import::read(&file, &homes));
         let Imported { sign_in, source } = read
             .await
             .map_err(failed)?
             .map_err(|error| invalid(error.to_string()))?;
         let (id, message) = self.add(sign_in, label).await?;
-        // Only now, when the keychain has it: a grant is never in no place at all.
+        if let Some(problem) = self.recorded().await {
+            let message = format!(
+                "{message} But Baton can't record this account yet ({problem}), so {} was left where it is: once \
+                 `baton status` shows no problem any more, remove that file, for two programs that refresh one sign-in \
+                 log each other out.",
+                path.display()
+            );
+            return Ok(Reply::Added { account: id, message });
+        }
+        // Only now, when keychain and store have it: a grant is never in no place at all.
         let finished = tokio::task::spawn_blocking(move || import::finish(&source))
             .await
             .map_err(failed)?;
@@ -213,6 +222,13 @@ impl Commands {
             Err(error) => format!("{message} But {error}."),
         };
         Ok(Reply::Added { account: id, message })
+    }
+
+    /// The pool as it stands is on disk, or why not.
+    async fn recorded(&self) -> Option<String> {
+        self.writer.pool(self.desk.read(|pool, _| pool.clone()));
+        self.writer.flush().await;
+        self.writer.problem()
     }
 
     pub(crate) async fn add_auth_json(&self, json: &[u8], label: &str) -> Result<AccountId, ControlError> {
@@ -273,7 +289,7 @@ impl Commands {
             Err(error) => Err(ControlError::new(
                 ErrorKind::Failed,
                 format!(
-                    "{} It holds until Baton ends: it could not be saved ({error}).",
+                    "{} It holds until Baton ends: it could not be saved ({error}). Say it again once that is mended.",
                     message.into()
                 ),
             )),

@@ -24,7 +24,7 @@ use crate::{
     proxy::{self, ListenError, Listener, Proxy},
     snapshot::{self, Surroundings},
     store::{
-        Store, StoreError, Writer,
+        Store, StoreError, Writer, files,
         private::{Private, PrivateError},
         settings::{Settings, SettingsError},
     },
@@ -70,6 +70,8 @@ struct Inner {
     writer: Arc<Writer>,
     upstream: String,
     base_urls: Option<BaseUrls>,
+    /// Not on the port of last time, and why.
+    moved: Option<String>,
     running: Box<dyn Fn() -> u64 + Send + Sync>,
     stop: CancellationToken,
 }
@@ -77,26 +79,37 @@ struct Inner {
 impl Engine {
     /// Serves: the proxy on loopback, and the control socket.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        if let Err(error) = files::survive_size_limits() {
+            tracing::debug!(%error, "a file that may not grow would end Baton");
+        }
         let mut built = Built::new(&options)?;
+        let mut moved = None;
         let listener = match (options.port, built.settings.port, built.private.port()) {
             // Named on the command line or in the settings: just that one.
             (Some(port), _, _) | (None, Some(port), _) => Listener::bind(port).await?,
             // The port of last time is in Codex's configuration.
             (None, None, Some(port)) => match Listener::bind(port).await {
                 Err(ListenError::Taken { .. }) => {
-                    let listener = Listener::bind_near(DEFAULT_PORT).await?;
-                    tracing::warn!(
-                        "port {port}, which Codex knows, is taken by another program: give Codex the new addresses, which \
-                         are on port {}",
-                        listener.port()
-                    );
-                    listener
+                    moved = Some(port);
+                    Listener::bind_near(DEFAULT_PORT).await?
                 }
                 bound => bound?,
             },
             (None, None, None) => Listener::bind_near(DEFAULT_PORT).await?,
         };
-        built.private.remember_port(listener.port())?;
+        built.moved = moved.map(|from| {
+            format!(
+                "Port {from}, where Baton listened last, is taken by another program, so it listens on {}: put the base \
+                 URLs of this port into Codex's config.toml.",
+                listener.port()
+            )
+        });
+        if let Some(moved) = &built.moved {
+            tracing::warn!("{moved}");
+        }
+        if let Err(error) = built.private.remember_port(listener.port()) {
+            tracing::warn!(%error, "the next start may listen on another port");
+        }
         let proxy = Proxy::start(
             listener,
             proxy::Parts {
@@ -143,8 +156,13 @@ impl Engine {
                 stopping.clone(),
             )),
             tokio::spawn(background::settle(Arc::clone(&built.desk), stopping.clone())),
-            tokio::spawn(background::watch_keychain(
+            tokio::spawn(background::watch_trouble(
                 built.grants.keychain_problems(),
+                Arc::clone(&built.desk),
+                stopping.clone(),
+            )),
+            tokio::spawn(background::watch_trouble(
+                built.writer.problems(),
                 Arc::clone(&built.desk),
                 stopping.clone(),
             )),
@@ -169,6 +187,7 @@ impl Engine {
             writer: built.writer,
             upstream: options.upstream.to_string(),
             base_urls,
+            moved: built.moved,
             running,
             stop: CancellationToken::new(),
         };
@@ -218,7 +237,8 @@ impl Engine {
     }
 
     /// Takes no new work, lets running requests and refreshes end, and writes what is to be kept.
-    pub async fn shutdown(mut self) {
+    /// If something could not be written, why.
+    pub async fn shutdown(mut self) -> Option<String> {
         if let Some(proxy) = self.proxy.take() {
             proxy.drain(DRAIN).await;
         }
@@ -231,6 +251,7 @@ impl Engine {
             .writer
             .pool(self.inner.desk.read(|pool, _| pool.clone()));
         self.inner.writer.close().await;
+        self.inner.writer.problem()
     }
 }
 
@@ -246,11 +267,17 @@ impl Drop for Engine {
 impl Inner {
     fn snapshot(&self) -> Snapshot {
         let keychain = self.grants.keychain_problem().map(|problem| problem.to_string());
+        let disk = self.writer.problem().map(|problem| {
+            format!(
+                "{problem}. Requests are served all the same; what is to be kept waits in memory, and is written once that \
+                 works again."
+            )
+        });
         let around = Surroundings {
             base_urls: self.base_urls.clone(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
-            problems: keychain.into_iter().chain(self.writer.problem()).collect(),
+            problems: [keychain, disk, self.moved.clone()].into_iter().flatten().collect(),
         };
         self.desk.read(|pool, now| snapshot::of(pool, now, around))
     }
@@ -303,6 +330,7 @@ struct Built {
     desk: Arc<Desk>,
     grants: Arc<Grants>,
     net: Arc<Net>,
+    moved: Option<String>,
 }
 
 impl Built {
@@ -335,6 +363,7 @@ impl Built {
             desk,
             grants,
             net,
+            moved: None,
         })
     }
 }

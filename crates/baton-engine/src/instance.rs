@@ -37,7 +37,7 @@ pub struct Lock {
 pub enum InstanceError {
     #[error("a Baton runs already with {}{}", .data_dir.display(), said(*.pid))]
     Running { data_dir: PathBuf, pid: Option<u32> },
-    #[error("{} can't be used: {source}", .path.display())]
+    #[error("{} can't be used: {}", .path.display(), files::advice(.source))]
     Io { path: PathBuf, source: io::Error },
 }
 
@@ -80,11 +80,14 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
+        // What locks is the lock: without its process's id, as on a full disk, it does as well.
         let named = file
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", process::id()));
-        named.map_err(failed)?;
+        if let Err(error) = named {
+            tracing::debug!(%error, "the lock bears no process id");
+        }
         Ok(Self { _file: file })
     }
 }

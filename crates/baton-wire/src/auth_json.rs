@@ -47,10 +47,13 @@ pub enum AuthFileError {
 impl fmt::Display for AuthFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("the file is empty"),
+            Self::Empty => f.write_str("the file is empty: sign in with `codex login` first"),
             Self::TooLarge => f.write_str("the file is larger than 1 MiB: not an auth.json"),
             Self::Unreadable { line, column } => {
-                write!(f, "not the JSON that Codex writes (line {line}, column {column})")
+                write!(
+                    f,
+                    "not the JSON that Codex writes (line {line}, column {column}): sign in again with `codex login`"
+                )
             }
             Self::ApiKeyLogin => f.write_str("an API key login: only ChatGPT logins have a plan's quota"),
             Self::NoTokens => f.write_str("no tokens in it: sign in with `codex login` first"),

@@ -86,6 +86,8 @@ pub enum ImportError {
     NotAFile(PathBuf),
     #[error("{} can't be read: {source}", .path.display())]
     Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} isn't text: name the auth.json that `codex login` wrote", .0.display())]
+    NotText(PathBuf),
     #[error("{} can't be used: {source}", .path.display())]
     NotALogin { path: PathBuf, source: AuthFileError },
     #[error("{} doesn't say whose sign-in it is: sign in again with `codex login`", .0.display())]
@@ -151,6 +153,7 @@ fn hash(contents: &SecretString) -> [u8; 32] {
 fn contents(path: &Path) -> Result<SecretString, ImportError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => ImportError::NotThere(path.to_path_buf()),
+        io::ErrorKind::InvalidData => ImportError::NotText(path.to_path_buf()),
         _ => ImportError::Unreadable {
             path: path.to_path_buf(),
             source,
@@ -298,7 +301,7 @@ mod tests {
     fn what_is_no_sign_in_is_refused_with_the_reason() {
         let machine = machine();
         let refused = |contents: &str| machine.refused(&machine.file("second/auth.json", contents));
-        assert!(refused("").contains("empty"));
+        assert!(refused("").contains("the file is empty: sign in"));
         assert!(refused("secret = 1").contains("not the JSON that Codex writes (line 1"));
         assert!(refused(r#"{"OPENAI_API_KEY":"sk-secret","tokens":null}"#).contains("API key"));
         assert!(refused(r#"{"auth_mode":"chatgpt"}"#).contains("no tokens"));
@@ -313,6 +316,9 @@ mod tests {
                 .contains("isn't there")
         );
         assert!(machine.refused(machine.dir.path()).contains("isn't a file"));
+        let bytes = machine.file("second/auth.json", "");
+        fs::write(&bytes, b"\xff\xfe secret").unwrap();
+        assert!(machine.refused(&bytes).contains("isn't text"));
     }
 
     #[test]

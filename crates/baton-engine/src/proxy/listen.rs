@@ -32,10 +32,11 @@ pub struct Listener {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     #[error(
-        "port {port} is taken by another program ({family}): choose another with --port, or leave it out"
+        "port {port} is taken by another program ({family}), which was left alone: end that program, or choose another \
+         port with --port or with `port` in settings.toml"
     )]
     Taken { port: u16, family: &'static str },
-    #[error("no free port from {first} to {last}: name one with --port")]
+    #[error("no free port from {first} to {last}: name one with --port, or with `port` in settings.toml")]
     NoneFree { first: u16, last: u16 },
     #[error("can't listen on loopback: {0}")]
     Io(#[from] io::Error),

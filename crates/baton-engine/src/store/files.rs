@@ -16,6 +16,41 @@ pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
+pub(crate) const FULL: &str = "the disk is full: make room";
+pub(crate) const READ_ONLY: &str = "it is read-only, or somebody else's: make it and its folder writable for you, or name \
+                                    another folder with --data-dir";
+
+/// What went wrong with a file and what to do about it.
+pub(crate) fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FULL.to_owned(),
+        io::ErrorKind::FileTooLarge => {
+            "no file may grow any more (`ulimit -f`): raise this limit".to_owned()
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => READ_ONLY.to_owned(),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            format!("its folder can't be made ({error}): name another with --data-dir")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// A write beyond the limit of the process (`ulimit -f`) ends it, unless somebody listens to the signal: then it fails as
+/// on a full disk. For as long as the process lives.
+#[cfg(unix)]
+pub(crate) fn survive_size_limits() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    /// Linux, macOS and the BSDs agree on this one.
+    const SIGXFSZ: i32 = 25;
+    // Listening goes on although nobody does.
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn survive_size_limits() -> io::Result<()> {
+    Ok(())
+}
+
 /// By these a data directory is known.
 const OURS: [&str; 4] = ["baton.db", "baton.lock", "private.json", "settings.toml"];
 

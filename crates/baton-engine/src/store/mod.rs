@@ -18,7 +18,7 @@ use std::{
 };
 
 use baton_core::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::clock::{Clock, SystemClock};
 
@@ -37,9 +37,9 @@ pub struct Store {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("{} can't be used: {source}", .path.display())]
+    #[error("{} can't be used: {}", .path.display(), files::advice(.source))]
     Io { path: PathBuf, source: io::Error },
-    #[error("{} can't be used: {source}", .path.display())]
+    #[error("{} can't be used: {}", .path.display(), advice(.source))]
     Database { path: PathBuf, source: rusqlite::Error },
     #[error(
         "{} was written by a newer Baton (format {found}, this one knows {known}); update Baton, or restore the backup \
@@ -47,6 +47,32 @@ pub enum StoreError {
         .path.display()
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
+}
+
+/// What went wrong and what to do about it.
+fn advice(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => files::FULL.to_owned(),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => files::READ_ONLY.to_owned(),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
+            format!("the disk doesn't do what it is asked ({error}): is it full, read-only or broken?")
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => format!(
+            "it is damaged ({error}): put a backup in its place, or move it away and add the accounts again"
+        ),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            format!("another program holds it ({error}): end that program")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// What a disk says that has no room, not even for the file in which connections find each other.
+fn no_room(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+    )
 }
 
 impl Store {
@@ -72,16 +98,17 @@ impl Store {
             path: path.clone(),
             source,
         };
-        let mut connection = Connection::open(&path).map_err(database)?;
-        connection.busy_timeout(BUSY).map_err(database)?;
-        connection
-            .pragma_update(None, "journal_mode", "WAL")
-            .map_err(database)?;
-        connection
-            .pragma_update(None, "synchronous", "NORMAL")
-            .map_err(database)?;
+        let mut connection = match connect(&path, false) {
+            // Read, at least: it is written as soon as there is room.
+            Err(error) if no_room(&error) => connect(&path, true),
+            connected => connected,
+        }
+        .map_err(database)?;
         schema::migrate(&mut connection, &path)?;
-        ledger::prune(&connection, now).map_err(database)?;
+        match ledger::prune(&connection, now) {
+            Err(error) if no_room(&error) => tracing::warn!(%error, "old records stay for now"),
+            pruned => pruned.map_err(database)?,
+        }
         Ok(Self {
             connection: Mutex::new(connection),
             path,
@@ -99,4 +126,16 @@ impl Store {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `alone`: needs no room on the disk, and keeps every other program out as long as it is open.
+fn connect(path: &Path, alone: bool) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    if alone {
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(connection)
 }

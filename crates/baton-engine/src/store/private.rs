@@ -24,7 +24,7 @@ pub struct Private {
 
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateError {
-    #[error("{} can't be used: {source}", .path.display())]
+    #[error("{} can't be used: {}", .path.display(), files::advice(.source))]
     Io { path: PathBuf, source: io::Error },
     /// A new secret would break a connected Codex, so none is made up.
     #[error("{} is damaged ({reason}); remove it, then connect Codex again", .path.display())]

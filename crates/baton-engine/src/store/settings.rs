@@ -28,9 +28,13 @@ pub struct Settings {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("{} can't be used: {source}", .path.display())]
+    #[error("{} can't be used: {}", .path.display(), files::advice(.source))]
     Io { path: PathBuf, source: io::Error },
-    #[error("{}, line {line}, column {column}: {reason}", .path.display())]
+    #[error(
+        "{}, line {line}, column {column}: {reason}. Nothing was changed: correct that line, or remove it to have the \
+         default",
+        .path.display()
+    )]
     Invalid {
         path: PathBuf,
         line: usize,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use baton_core::{Event, Pool};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{Store, StoreError};
 use crate::control::protocol::RequestLine;
@@ -30,6 +30,7 @@ struct Shared {
     store: Arc<Store>,
     queue: Mutex<Queue>,
     wake: Condvar,
+    problem: watch::Sender<Option<String>>,
 }
 
 #[derive(Default)]
@@ -45,7 +46,6 @@ struct Queue {
     /// The thread has gone: nobody will write any more.
     ended: bool,
     dropped: u64,
-    problem: Option<String>,
 }
 
 impl fmt::Debug for Writer {
@@ -66,6 +66,7 @@ impl Writer {
             store,
             queue: Mutex::default(),
             wake: Condvar::new(),
+            problem: watch::channel(None).0,
         });
         let thread = Arc::clone(&shared);
         let started = thread::Builder::new()
@@ -107,7 +108,12 @@ impl Writer {
 
     /// Why nothing can be written, while that lasts.
     pub fn problem(&self) -> Option<String> {
-        self.shared.lock().problem.clone()
+        self.shared.problem.borrow().clone()
+    }
+
+    /// [`Self::problem`] as it comes and goes.
+    pub fn problems(&self) -> watch::Receiver<Option<String>> {
+        self.shared.problem.subscribe()
     }
 
     /// Returns once everything handed over so far is written, or writing has failed.
@@ -171,7 +177,7 @@ impl Shared {
             .wake
             .wait_while(self.lock(), idle)
             .unwrap_or_else(PoisonError::into_inner);
-        let gather = if queue.problem.is_some() { RETRY } else { BATCH };
+        let gather = if self.problem.borrow().is_some() { RETRY } else { BATCH };
         let until = Instant::now() + gather;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -207,15 +213,16 @@ impl Shared {
         let mut queue = self.lock();
         match result {
             Ok(()) => {
-                if queue.problem.take().is_some() {
-                    tracing::info!("the store can be written again");
+                if self.problem.send_if_modified(|problem| problem.take().is_some()) {
+                    tracing::info!("records are written again");
                 }
             }
             Err(error) => {
-                if queue.problem.is_none() || queue.closing {
-                    tracing::warn!(%error, "the store can't be written");
+                if self.problem.borrow().is_none() {
+                    tracing::warn!(%error, "nothing can be written: it waits in memory");
                 }
-                queue.problem = Some(error.to_string());
+                let error = Some(error.to_string());
+                self.problem.send_if_modified(|problem| mem::replace(problem, error.clone()) != error);
                 queue.put_back(&mut batch);
             }
         }
