@@ -10,7 +10,8 @@ use std::{
 };
 
 use baton_engine::control::protocol::BaseUrls;
-use rustix::process::{Pid, Signal, kill_process};
+use baton_sim::{AccountHandle, Client, Login, Mode, Sim};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -68,10 +69,6 @@ impl Machine {
         machine
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        self.home.path()
-    }
-
     /// Where its `baton` keeps its data.
     pub(crate) fn data(&self) -> PathBuf {
         self.home.path().join(".local/share/baton")
@@ -91,9 +88,41 @@ impl Machine {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
+    /// `baton` with these arguments, to its end, whatever that is.
+    pub(crate) async fn ends<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Output {
+        let mut command = self.command(baton());
+        command.args(args);
+        self.run(&mut command, "cargo build --package baton-cli").await
+    }
+
+    /// A sign-in of this account in a file of its own, as `codex login` writes it.
+    pub(crate) fn signed_in(&self, account: &AccountHandle) -> String {
+        let file = self.home.path().join("auth.json");
+        std::fs::write(&file, account.auth_json()).expect("a file");
+        file.display().to_string()
+    }
+
+    /// Moves a sign-in of this account into the keychain.
+    pub(crate) async fn add(&self, sim: &Sim, name: &str) {
+        let file = self.signed_in(&sim.account(name));
+        self.baton(["accounts", "add", "--from", &file, "--label", name, "--yes"])
+            .await;
+        assert!(!Path::new(&file).exists(), "a sign-in is moved, not copied");
+    }
+
+    /// Nobody answers for the keychain any more.
+    pub(crate) fn end_keychain(&mut self) {
+        self._keychain = None;
+    }
+
+    /// Where its `baton serve` logs to.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.home.path().join("baton.log")
+    }
+
     /// `baton serve`, once it serves: on this port, or where it served the last time.
     pub(crate) async fn serve(&self, port: Option<u16>) -> Serving {
-        let log = self.home.path().join("baton.log");
+        let log = self.log();
         let kept = File::options().create(true).append(true).open(&log);
         let mut command = self.command(baton());
         command
@@ -200,13 +229,34 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        kill_process(id.expect("it runs"), signal).expect("it is heard");
+        kill_process(self.process(), signal).expect("it is heard");
     }
 
     /// Waits for its end, whatever that is.
     pub(crate) async fn ended(mut self) {
         within("baton serve", self.child.wait()).await.expect("an end");
+    }
+
+    /// As a disk without room: nothing more can be written to any file; or it can again.
+    pub(crate) fn disk_is_full(&self, full: bool) {
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        let current = if full { Some(0) } else { maximum };
+        prlimit(Some(self.process()), Resource::Fsize, Rlimit { current, maximum }).expect("a limit");
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// A client of the CLI's kind, connected to it.
+    pub(crate) fn client(&self, sim: &Sim, mode: Mode) -> Client {
+        let login = Login::from_auth_json(&sim.cli().auth_json()).expect("a login");
+        let base_url = self.urls.openai_base_url.trim_end_matches("/codex");
+        Client::new(base_url, login).mode(mode)
+    }
+
+    fn process(&self) -> Pid {
+        Pid::from_raw(self.pid().cast_signed()).expect("it runs")
     }
 
     /// Waits for its end, which somebody has asked for.

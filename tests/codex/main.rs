@@ -4,12 +4,16 @@
 //!   HTTP, with a Baton inside the test; [`stage`] sets them up
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
 //! - [`restarts`]: that program ended in the middle of an answer, and started again
+//! - [`secrets`], [`disk`]: the same program while everything goes wrong that could make it tell a secret, and on a disk
+//!   without room
 //! - [`cli`]: the CLI as a child, with a `CODEX_HOME` of its own; [`child`]: children that end with the test
 //! - [`outside`]: a proxy that refuses, and notes who wants to leave
 #![cfg(unix)]
 
 mod child;
 mod cli;
+#[cfg(target_os = "linux")]
+mod disk;
 mod exhausted;
 mod limits;
 #[cfg(target_os = "linux")]
@@ -18,6 +22,8 @@ mod outside;
 mod plan;
 #[cfg(target_os = "linux")]
 mod restarts;
+#[cfg(target_os = "linux")]
+mod secrets;
 mod sessions;
 mod stage;
 mod troubles;

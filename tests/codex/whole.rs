@@ -1,13 +1,12 @@
 //! The whole way of a first day: the program `baton`, tokens in a real keychain, an upstream on https and wss.
 
-use std::path::Path;
-
-use baton_sim::{AccountHandle, At, Failure, Fault, FaultRule, Kind, Sim};
+use baton_sim::{At, Failure, Fault, FaultRule, Kind, Sim};
 use serde_json::Value;
 
 use crate::{
     cli::Codex,
     machine::Machine,
+    secrets::{assert_holds_none, email_of, files_of, tokens_of},
     stage::{answer_to, is_metrics, two},
 };
 
@@ -25,20 +24,11 @@ async fn accounts_are_added_and_used_up_and_their_tokens_are_in_the_keychain_onl
     let mut secrets = Vec::new();
 
     // Two sign-ins move into the keychain; one while no Baton runs, one into the running one.
-    let add = async |name: &str| {
-        let file = machine.path().join("auth.json");
-        std::fs::write(&file, sim.account(name).auth_json()).expect("a file");
-        let file_name = file.display().to_string();
-        machine
-            .baton(["accounts", "add", "--from", &file_name, "--label", name, "--yes"])
-            .await;
-        assert!(!file.exists(), "a sign-in is moved, not copied");
-    };
-    add("a").await;
+    machine.add(&sim, "a").await;
     let serving = machine.serve(Some(0)).await;
-    add("b").await;
+    machine.add(&sim, "b").await;
     for name in ["a", "b"] {
-        secrets.extend(secrets_of(&sim.account(name)));
+        secrets.extend(tokens_of(&sim.account(name)));
     }
     assert!(
         machine
@@ -52,7 +42,7 @@ async fn accounts_are_added_and_used_up_and_their_tokens_are_in_the_keychain_onl
     sim.account("a").expire_access_tokens();
     codex.exec("on a").await.answered(&answer_to("on a"));
     assert_eq!(sim.log().count(|entry| entry.kind == Kind::Token), 1);
-    secrets.extend(secrets_of(&sim.account("a")));
+    secrets.extend(tokens_of(&sim.account("a")));
     let run = codex.exec("from a to b [tools: 3 echo was here]").await;
     run.answered(&answer_to("from a to b"));
     assert_eq!(run.commands.len(), 3, "{run}");
@@ -86,17 +76,9 @@ async fn accounts_are_added_and_used_up_and_their_tokens_are_in_the_keychain_onl
             "{name}'s refresh token"
         );
     }
-    let files = files_below(&machine.data());
-    assert!(!files.is_empty(), "there is a data directory");
-    for file in files.into_iter().chain([machine.path().join("baton.log")]) {
-        let bytes = std::fs::read(&file).expect("readable");
-        for secret in &secrets {
-            assert!(
-                !contains(&bytes, secret.as_bytes()),
-                "{} holds {secret}",
-                file.display()
-            );
-        }
+    secrets.extend([email_of(&sim.account("a")), email_of(&sim.account("b"))]);
+    for (place, bytes) in files_of(&machine) {
+        assert_holds_none(&place, &bytes, &secrets);
     }
 
     // Removing an account takes its grant out of the keychain.
@@ -123,35 +105,4 @@ fn active(status: &Value) -> &str {
     active
         .and_then(|account| account["label"].as_str())
         .expect("an active account")
-}
-
-/// What only the keychain may hold: the tokens of today, and whose they are.
-fn secrets_of(account: &AccountHandle) -> Vec<String> {
-    let auth: Value = serde_json::from_str(&account.auth_json()).expect("JSON");
-    let token = |name: &str| auth["tokens"][name].as_str().expect("a token").to_owned();
-    let email = format!("{}@example.invalid", account.account_id());
-    vec![
-        token("id_token"),
-        token("access_token"),
-        token("refresh_token"),
-        email,
-    ]
-}
-
-fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder");
-    let paths = entries.map(|entry| entry.expect("readable").path());
-    paths
-        .flat_map(|path| {
-            if path.is_dir() {
-                files_below(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
-}
-
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
 }

@@ -60,7 +60,9 @@ impl From<StartError> for Failure {
 
 /// At the end of a Baton that could not write.
 pub(crate) fn not_kept(why: &str) -> Failure {
-    Failure::new(format!("what was done last could not be kept, and holds no longer: {why}"))
+    Failure::new(format!(
+        "what was done last could not be kept, and holds no longer: {why}"
+    ))
 }
 
 pub(crate) fn report(failure: &Failure, json: bool) -> ExitCode {

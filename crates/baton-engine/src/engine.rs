@@ -277,7 +277,10 @@ impl Inner {
             base_urls: self.base_urls.clone(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
-            problems: [keychain, disk, self.moved.clone()].into_iter().flatten().collect(),
+            problems: [keychain, disk, self.moved.clone()]
+                .into_iter()
+                .flatten()
+                .collect(),
         };
         self.desk.read(|pool, now| snapshot::of(pool, now, around))
     }

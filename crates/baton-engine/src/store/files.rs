@@ -24,9 +24,7 @@ pub(crate) const READ_ONLY: &str = "it is read-only, or somebody else's: make it
 pub(crate) fn advice(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FULL.to_owned(),
-        io::ErrorKind::FileTooLarge => {
-            "no file may grow any more (`ulimit -f`): raise this limit".to_owned()
-        }
+        io::ErrorKind::FileTooLarge => "no file may grow any more (`ulimit -f`): raise this limit".to_owned(),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => READ_ONLY.to_owned(),
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             format!("its folder can't be made ({error}): name another with --data-dir")

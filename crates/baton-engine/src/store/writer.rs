@@ -177,7 +177,11 @@ impl Shared {
             .wake
             .wait_while(self.lock(), idle)
             .unwrap_or_else(PoisonError::into_inner);
-        let gather = if self.problem.borrow().is_some() { RETRY } else { BATCH };
+        let gather = if self.problem.borrow().is_some() {
+            RETRY
+        } else {
+            BATCH
+        };
         let until = Instant::now() + gather;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -222,7 +226,8 @@ impl Shared {
                     tracing::warn!(%error, "nothing can be written: it waits in memory");
                 }
                 let error = Some(error.to_string());
-                self.problem.send_if_modified(|problem| mem::replace(problem, error.clone()) != error);
+                self.problem
+                    .send_if_modified(|problem| mem::replace(problem, error.clone()) != error);
                 queue.put_back(&mut batch);
             }
         }

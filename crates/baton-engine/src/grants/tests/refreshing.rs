@@ -176,7 +176,10 @@ async fn a_clock_that_is_ahead_refreshes_once_and_not_at_every_request() {
     let dated = json!({ "iat": START, "exp": START + 10 * HOUR, "jti": "access-2" });
     let undated = json!({ "exp": START + 10 * HOUR, "jti": "access-2" });
     for claims in [dated, undated] {
-        let token = format!("e30.{}.access-2", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let token = format!(
+            "e30.{}.access-2",
+            BASE64_URL_SAFE_NO_PAD.encode(claims.to_string())
+        );
         let house = house();
         house.signed_in().await;
         house.pass(20 * HOUR);
