@@ -25,12 +25,8 @@ impl Failure {
 impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
         match error.kind {
-            ErrorKind::OtherVersion => Self(format!(
-                "{} Restart Baton, so that both are of one version.",
-                sentence(&error.message)
-            )),
             ErrorKind::Keychain => Self(format!("the keychain can't be used: {}", error.message)),
-            ErrorKind::Invalid | ErrorKind::Failed => Self(error.message),
+            ErrorKind::OtherVersion | ErrorKind::Invalid | ErrorKind::Failed => Self(error.message),
         }
     }
 }
@@ -81,9 +77,4 @@ pub(crate) fn print_json(message: &str) {
 /// Nobody reads it, or the file that it goes to is on a full disk: no reason to panic.
 fn complain(what: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{what}");
-}
-
-fn sentence(text: &str) -> String {
-    let text = text.trim_end_matches('.');
-    format!("{text}.")
 }

@@ -5,6 +5,7 @@
 mod demo;
 mod offline;
 mod serving;
+mod trouble;
 
 use std::{
     io::{BufRead, BufReader},
@@ -68,8 +69,12 @@ impl Place {
 
     /// One that serves, once it says so.
     fn serve(&self) -> Serving {
+        self.serve_with(&["serve", "--port", "0", "--json"])
+    }
+
+    fn serve_with(&self, args: &[&str]) -> Serving {
         let mut child = self
-            .command(&["serve", "--port", "0", "--json"])
+            .command(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

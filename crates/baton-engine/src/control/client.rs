@@ -101,7 +101,10 @@ impl Client {
                 Ok(message) => Ok(Some(message)),
                 Err(error) => Err(ControlError::new(
                     ErrorKind::OtherVersion,
-                    format!("Baton's answer isn't understood; is it of another version? ({error})"),
+                    format!(
+                        "Baton's answer isn't understood ({error}): it seems to be of another version. Restart Baton \
+                         after an update, and use the `baton` it came with"
+                    ),
                 )),
             },
             Err(LineError::TooLong) => Err(failed("Baton's answer is too long")),

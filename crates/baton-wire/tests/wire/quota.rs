@@ -95,6 +95,10 @@ fn absurd_resets_are_unknown_ones() {
         "1e300",
         "NaN",
         "9223372036854775807",
+        "1000000000000000000000000000000",
+        // Milliseconds; a hundred years.
+        "1795332915000",
+        "4951002915",
         "1895329315",
         "soon",
         "",
@@ -158,8 +162,23 @@ fn waits_and_turn_states_are_bounded() {
         Some(1_795_329_435.0 - 1_795_329_315.0)
     );
     assert_eq!(wait("Sun, 22 Nov 2020 06:37:15 GMT"), Some(0.0));
-    assert_eq!(wait("1e30"), Some(86_400.0));
-    for none in ["-1", "NaN", "soon", ""] {
+    for absurd in [
+        "1e30",
+        "1000000000000000000",
+        "inf",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ] {
+        assert_eq!(wait(absurd), Some(86_400.0), "{absurd}");
+    }
+    for none in [
+        "-1",
+        "-1000000000000000000",
+        "-inf",
+        "NaN",
+        "soon",
+        "",
+        "Sun, 32 Foo 2026",
+    ] {
         assert_eq!(wait(none), None, "{none}");
     }
     let state = |text: &str| wire_headers::turn_state(&headers(&[("x-codex-turn-state", text)]));
