@@ -17,6 +17,31 @@ pub struct Call {
     pub command: Command,
 }
 
+impl Call {
+    /// The command on a line. The version first: what another version means by the rest isn't known.
+    pub fn read(line: &[u8]) -> Result<Command, ControlError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let invalid = |what: String| ControlError::new(ErrorKind::Invalid, what);
+        let Versioned { version } = serde_json::from_slice(line)
+            .map_err(|error| invalid(format!("not a call of Baton's: {error}")))?;
+        if version != VERSION {
+            return Err(ControlError::new(
+                ErrorKind::OtherVersion,
+                format!(
+                    "the running Baton speaks version {VERSION} of its control protocol, and this program version \
+                     {version}: restart Baton after an update, and use the `baton` it came with"
+                ),
+            ));
+        }
+        let call: Self =
+            serde_json::from_slice(line).map_err(|error| invalid(format!("no such command: {error}")))?;
+        Ok(call.command)
+    }
+}
+
 /// An account as a person names it: its label (case doesn't matter) or its number.
 pub type Selector = String;
 

@@ -4,7 +4,6 @@ use std::{future::Future, io, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use baton_core::Event;
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{Semaphore, broadcast, watch},
@@ -14,7 +13,7 @@ use tokio::{
 
 use super::{
     lines::{self, LineError, Lines},
-    protocol::{Call, Command, ControlError, ErrorKind, Message, Reply, VERSION},
+    protocol::{Call, Command, ControlError, ErrorKind, Message, Reply},
     transport::{Listener, TransportError},
 };
 
@@ -137,7 +136,7 @@ where
                 refused(format!("a line is longer than {} bytes", lines::LONGEST)),
                 true,
             ),
-            Ok(Some(line)) => match call(&line) {
+            Ok(Some(line)) => match Call::read(&line) {
                 Err(error) => (Message::Error { error }, false),
                 Ok(Command::Watch) => break watch(&mut lines, &mut writer, &*handler, closed).await,
                 Ok(command) => (answer(&handler, command).await, false),
@@ -153,29 +152,6 @@ where
     if let Err(error) = ended {
         tracing::debug!(%error, "a control connection ended");
     }
-}
-
-/// The version first: what another version means by the rest isn't known.
-fn call(line: &[u8]) -> Result<Command, ControlError> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-    let invalid = |what: String| ControlError::new(ErrorKind::Invalid, what);
-    let Versioned { version } =
-        serde_json::from_slice(line).map_err(|error| invalid(format!("not a call of Baton's: {error}")))?;
-    if version != VERSION {
-        return Err(ControlError::new(
-            ErrorKind::OtherVersion,
-            format!(
-                "the running Baton speaks version {VERSION} of its control protocol, and this program version \
-                 {version}: restart Baton after an update, and use the `baton` it came with"
-            ),
-        ));
-    }
-    let call: Call =
-        serde_json::from_slice(line).map_err(|error| invalid(format!("no such command: {error}")))?;
-    Ok(call.command)
 }
 
 async fn answer(handler: &Arc<dyn Handler>, command: Command) -> Message {

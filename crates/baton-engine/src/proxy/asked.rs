@@ -13,7 +13,7 @@ use http::{HeaderMap, header};
 /// A larger text takes long enough to read for other streams to feel it.
 const LARGE: usize = 1024 * 1024;
 /// A compressed body may grow to this much; what grows further passes untouched.
-const DECODED: usize = 256 * 1024 * 1024;
+const DECODED: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Asked {
@@ -64,7 +64,7 @@ pub(super) async fn on_body<R: Send + 'static>(
     match encoding {
         b"identity" => on_text(body, work).await,
         // How much is in it isn't known before: what turns out to be small needs no other thread.
-        b"zstd" => match unpacked(&body, LARGE) {
+        b"zstd" => match unpacked(&body, LARGE as u64) {
             Some(text) => work(&text),
             None => aside(move || work(&unpacked(&body, DECODED)?)).await,
         },
@@ -72,12 +72,12 @@ pub(super) async fn on_body<R: Send + 'static>(
     }
 }
 
-/// `None`: it can't be decoded, or is larger than `most`.
-fn unpacked(body: &[u8], most: usize) -> Option<Vec<u8>> {
+/// What a zstd body holds; `None` if it is none, or holds more bytes than `most`.
+pub fn unpacked(body: &[u8], most: u64) -> Option<Vec<u8>> {
     let decoder = zstd::stream::read::Decoder::with_buffer(body).ok()?;
     let mut unpacked = Vec::new();
-    let size = decoder.take(most as u64 + 1).read_to_end(&mut unpacked).ok()?;
-    (size <= most).then_some(unpacked)
+    let size = decoder.take(most + 1).read_to_end(&mut unpacked).ok()?;
+    (size as u64 <= most).then_some(unpacked)
 }
 
 async fn aside<R: Send + 'static>(work: impl FnOnce() -> Option<R> + Send + 'static) -> Option<R> {
@@ -96,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bomb_is_not_unpacked_beyond_its_bound_and_holds_nobody_up() {
-        let bomb = zstd::encode_all(std::io::repeat(b' ').take(DECODED as u64 + 1), 1).unwrap();
+        let bomb = zstd::encode_all(std::io::repeat(b' ').take(DECODED + 1), 1).unwrap();
         assert!(bomb.len() < 64 * 1024, "{}", bomb.len());
         let read = tokio::spawn(async move { on_body(&zstd(), bomb.into(), Asked::read).await });
         // This thread, the runtime's only one, goes on meanwhile.

@@ -6,15 +6,16 @@ use subtle::ConstantTimeEq;
 
 use crate::net::{Body, full};
 
+/// What a request that may pass wants.
 #[derive(Debug)]
-pub(super) struct Route {
+pub struct Route {
     pub kind: Kind,
     /// Path and query below the backend's base, with its leading slash, e.g. `/codex/responses`.
     pub rest: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// A model request over HTTP.
     Responses,
     /// The upgrade for model requests over WebSocket.
@@ -29,9 +30,10 @@ pub(super) enum Kind {
 
 const BACKEND: &str = "/backend-api";
 
+/// Whether a request may pass, and where to; else the refusal to answer it with.
 // Large only by a Response that is built once a refusal.
 #[allow(clippy::result_large_err)]
-pub(super) fn authorise<B>(request: &Request<B>, secret: &SecretString) -> Result<Route, Response<Body>> {
+pub fn authorise<B>(request: &Request<B>, secret: &SecretString) -> Result<Route, Response<Body>> {
     // A browser's page can reach loopback; it can neither know the secret nor hide its Origin.
     if request.headers().contains_key(header::ORIGIN) {
         return Err(refuse(

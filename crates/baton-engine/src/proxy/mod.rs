@@ -33,7 +33,11 @@ use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-pub use self::listen::{ListenError, Listener};
+pub use self::{
+    asked::unpacked,
+    guard::{Kind, Route, authorise},
+    listen::{ListenError, Listener},
+};
 use self::{handed_over::HandedOver, ledger::Ledger, routings::Routings, turn_states::TurnStates};
 use crate::{
     control::protocol::BaseUrls,

@@ -22,6 +22,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::clock::{Clock, SystemClock};
 
+pub use pool::restored;
 pub use writer::Writer;
 
 const FILE: &str = "baton.db";

@@ -38,7 +38,7 @@ impl Store {
 }
 
 fn save(connection: &mut Connection, pool: &Pool) -> rusqlite::Result<()> {
-    let mut routing = object(pool)?;
+    let mut routing = object(pool).map_err(no_json)?;
     // Accounts have rows of their own; the policy is in the settings.
     routing.remove("accounts");
     routing.remove("policy");
@@ -55,7 +55,7 @@ fn save(connection: &mut Connection, pool: &Pool) -> rusqlite::Result<()> {
                 account.identity.account,
                 account.label,
                 account.plan,
-                Value::Object(object(state)?).to_string(),
+                Value::Object(object(state).map_err(no_json)?).to_string(),
             ])?;
     }
     transaction.execute(
@@ -77,27 +77,35 @@ fn load(connection: &Connection, policy: Policy) -> rusqlite::Result<Pool> {
         account.plan = row.get(4)?;
         Ok((account, row.get::<_, String>(5)?))
     })?;
-    let mut accounts = Vec::new();
-    for row in rows {
-        let (account, state) = row?;
-        accounts.push(Value::Object(object(&account_state(account, &state)?)?));
-    }
+    let accounts = rows.collect::<rusqlite::Result<_>>()?;
     let routing: Option<String> = connection
         .query_row("SELECT state FROM routing", [], |row| row.get(0))
         .optional()?;
+    restored(policy, accounts, routing.as_deref()).map_err(no_json)
+}
 
+/// The pool from each account's columns and stored state, and from the stored routing memory.
+pub fn restored(
+    policy: Policy,
+    accounts: Vec<(Account, String)>,
+    routing: Option<&str>,
+) -> serde_json::Result<Pool> {
+    let mut states = Vec::new();
+    for (columns, stored) in accounts {
+        states.push(Value::Object(object(&account_state(columns, &stored)?)?));
+    }
     let mut fresh = object(&Pool::new(policy))?;
-    fresh.insert("accounts".to_owned(), Value::Array(accounts));
-    let routing = routing.map_or(Some(Map::new()), |routing| serde_json::from_str(&routing).ok());
+    fresh.insert("accounts".to_owned(), Value::Array(states));
+    let routing = routing.map_or(Some(Map::new()), |routing| serde_json::from_str(routing).ok());
     if let Some(pool) = routing.and_then(|routing| overlaid(&fresh, routing)) {
         return Ok(pool);
     }
     tracing::warn!("the routing memory can't be read and starts anew");
-    serde_json::from_value(Value::Object(fresh)).map_err(no_json)
+    serde_json::from_value(Value::Object(fresh))
 }
 
 /// `columns`: what the account is known by if nothing else of it can be read.
-fn account_state(columns: Account, stored: &str) -> rusqlite::Result<AccountState> {
+fn account_state(columns: Account, stored: &str) -> serde_json::Result<AccountState> {
     let mut stored: Map<String, Value> = serde_json::from_str(stored).unwrap_or_default();
     let settings = stored.remove("account").and_then(|account| match account {
         Value::Object(account) => Some(account),
@@ -122,8 +130,8 @@ fn overlaid<T: DeserializeOwned>(base: &Map<String, Value>, stored: Map<String, 
     serde_json::from_value(Value::Object(whole)).ok()
 }
 
-fn object<T: Serialize>(value: &T) -> rusqlite::Result<Map<String, Value>> {
-    match serde_json::to_value(value).map_err(no_json)? {
+fn object<T: Serialize>(value: &T) -> serde_json::Result<Map<String, Value>> {
+    match serde_json::to_value(value)? {
         Value::Object(object) => Ok(object),
         _ => Ok(Map::new()),
     }

@@ -73,25 +73,28 @@ impl Private {
             }
             Err(source) => return Err(PrivateError::Io { path, source }),
         };
-        let damaged = |reason| PrivateError::Damaged {
-            path: path.clone(),
-            reason,
-        };
-        let Stored::<String> { path_secret, port } = serde_json::from_slice(&text)
-            .map_err(|error| damaged(Damage::NotJson(error.line(), error.column())))?;
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(&path_secret);
-        if bytes.map_or(0, |bytes| bytes.len()) != SECRET_BYTES {
-            return Err(damaged(Damage::Secret));
+        let known = Self::parse(path, &text)?;
+        files::restrict(&known.path, 0o600).map_err(|source| known.failed(source))?;
+        Ok(known)
+    }
+
+    /// The file's bytes; `path` is where they stand, and what errors name.
+    pub fn parse(path: PathBuf, text: &[u8]) -> Result<Self, PrivateError> {
+        let parsed = serde_json::from_slice(text)
+            .map_err(|error| Damage::NotJson(error.line(), error.column()))
+            .and_then(|Stored::<String> { path_secret, port }| {
+                let bytes = BASE64_URL_SAFE_NO_PAD.decode(&path_secret);
+                let whole = bytes.is_ok_and(|bytes| bytes.len() == SECRET_BYTES);
+                whole.then_some((path_secret, port)).ok_or(Damage::Secret)
+            });
+        match parsed {
+            Ok((path_secret, port)) => Ok(Self {
+                path,
+                path_secret: path_secret.into(),
+                port,
+            }),
+            Err(reason) => Err(PrivateError::Damaged { path, reason }),
         }
-        files::restrict(&path, 0o600).map_err(|source| PrivateError::Io {
-            path: path.clone(),
-            source,
-        })?;
-        Ok(Self {
-            path,
-            path_secret: path_secret.into(),
-            port,
-        })
     }
 
     /// 43 characters that need no escaping in a URL.

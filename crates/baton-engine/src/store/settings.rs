@@ -52,8 +52,12 @@ impl Settings {
     /// A missing file is the defaults.
     pub fn load(dir: &Path) -> Result<Self, SettingsError> {
         let path = Self::path(dir);
-        let text = read(&path)?;
-        parse(&text).map_err(|wrong| wrong.at(path, &text))
+        Self::parse(&path, &read(&path)?)
+    }
+
+    /// The file's text; `path` is what errors name.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        parse(text).map_err(|wrong| wrong.at(path.to_path_buf(), text))
     }
 }
 
@@ -61,10 +65,24 @@ impl Settings {
 pub fn save_policy(dir: &Path, policy: &Policy) -> Result<(), SettingsError> {
     let path = Settings::path(dir);
     let text = read(&path)?;
-    let known = parse(&text).map_err(|wrong| wrong.at(path.clone(), &text))?;
+    let new = with_policy(&path, &text, policy)?;
+    if new == text {
+        return Ok(());
+    }
+    let failed = |source| SettingsError::Io {
+        path: path.clone(),
+        source,
+    };
+    files::private_dir(dir).map_err(failed)?;
+    files::replace(&path, new.as_bytes()).map_err(failed)
+}
+
+/// The file's text with the policy in it; `path` is what errors name.
+pub fn with_policy(path: &Path, text: &str, policy: &Policy) -> Result<String, SettingsError> {
+    let known = Settings::parse(path, text)?;
     let mut document: DocumentMut = text
         .parse()
-        .map_err(|error| Wrong::from(error).at(path.clone(), &text))?;
+        .map_err(|error| Wrong::from(error).at(path.to_path_buf(), text))?;
     if known.policy.strategy != policy.strategy {
         set(&mut document, "strategy", policy.strategy.name().into());
     }
@@ -82,16 +100,7 @@ pub fn save_policy(dir: &Path, policy: &Policy) -> Result<(), SettingsError> {
             written(policy.wait_for_recovery()).into(),
         );
     }
-    let new = document.to_string();
-    if new == text {
-        return Ok(());
-    }
-    let failed = |source| SettingsError::Io {
-        path: path.clone(),
-        source,
-    };
-    files::private_dir(dir).map_err(failed)?;
-    files::replace(&path, new.as_bytes()).map_err(failed)
+    Ok(document.to_string())
 }
 
 fn read(path: &Path) -> Result<String, SettingsError> {
