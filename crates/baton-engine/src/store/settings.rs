@@ -9,7 +9,7 @@ use std::{
 };
 
 use baton_core::{OnRecovery, Policy, Strategy, policy::LONGEST_WAIT};
-use toml_edit::{Document, DocumentMut, Item, Value, value};
+use toml_edit::{Document, Item};
 
 use super::files;
 
@@ -77,30 +77,36 @@ pub fn save_policy(dir: &Path, policy: &Policy) -> Result<(), SettingsError> {
     files::replace(&path, new.as_bytes()).map_err(failed)
 }
 
-/// The file's text with the policy in it; `path` is what errors name.
+/// The file's text with the policy in it, every other byte as it was; `path` is what errors name.
 pub fn with_policy(path: &Path, text: &str, policy: &Policy) -> Result<String, SettingsError> {
-    let known = Settings::parse(path, text)?;
-    let mut document: DocumentMut = text
-        .parse()
-        .map_err(|error| Wrong::from(error).at(path.to_path_buf(), text))?;
-    if known.policy.strategy != policy.strategy {
-        set(&mut document, "strategy", policy.strategy.name().into());
+    let known = Settings::parse(path, text)?.policy;
+    let document = Document::parse(text).map_err(|error| Wrong::from(error).at(path.to_path_buf(), text))?;
+    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let (mut values, mut added) = (Vec::new(), String::new());
+    let mut set = |key, new: &str| match document.get(key).and_then(Item::span) {
+        Some(old) => values.push((old, format!("\"{new}\""))),
+        None => added.push_str(&format!("{key} = \"{new}\"{line_end}")),
+    };
+    if known.strategy != policy.strategy {
+        set("strategy", policy.strategy.name());
     }
-    if known.policy.on_recovery != policy.on_recovery {
-        set(
-            &mut document,
-            "on_recovery",
-            on_recovery_name(policy.on_recovery).into(),
-        );
+    if known.on_recovery != policy.on_recovery {
+        set("on_recovery", on_recovery_name(policy.on_recovery));
     }
-    if known.policy.wait_for_recovery() != policy.wait_for_recovery() {
-        set(
-            &mut document,
-            "wait_for_recovery",
-            written(policy.wait_for_recovery()).into(),
-        );
+    if known.wait_for_recovery() != policy.wait_for_recovery() {
+        set("wait_for_recovery", &written(policy.wait_for_recovery()));
     }
-    Ok(document.to_string())
+    let mut new = text.to_owned();
+    // From the end, so that the places before stay what they are.
+    values.sort_by_key(|(place, _)| std::cmp::Reverse(place.start));
+    for (place, value) in values {
+        new.replace_range(place, &value);
+    }
+    let cut_short = !new.trim_start_matches('\u{feff}').is_empty() && !new.ends_with('\n');
+    if !added.is_empty() && cut_short {
+        new.push_str(line_end);
+    }
+    Ok(new + &added)
 }
 
 fn read(path: &Path) -> Result<String, SettingsError> {
@@ -115,14 +121,6 @@ fn read(path: &Path) -> Result<String, SettingsError> {
             source,
         }),
     }
-}
-
-/// Keeps the comment behind an old value.
-fn set(document: &mut DocumentMut, key: &str, mut new: Value) {
-    if let Some(old) = document.get(key).and_then(Item::as_value) {
-        *new.decor_mut() = old.decor().clone();
-    }
-    document[key] = value(new);
 }
 
 /// What is wrong, and where in the text.
@@ -143,7 +141,8 @@ impl From<toml_edit::TomlError> for Wrong {
 impl Wrong {
     fn at(self, path: PathBuf, text: &str) -> SettingsError {
         let at = self.span.map_or(0, |span| span.start).min(text.len());
-        let before = text.get(..at).unwrap_or_default();
+        // No editor counts a byte order mark.
+        let before = text.get(..at).unwrap_or_default().trim_start_matches('\u{feff}');
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.matches('\n').count() + 1;
         let column = before[line_start..].chars().count() + 1;
@@ -381,6 +380,30 @@ mod tests {
                 policy,
                 port: Some(4000)
             }
+        );
+    }
+
+    #[test]
+    fn a_file_written_on_windows_keeps_its_line_ends_and_its_mark() {
+        let dir = with("\u{feff}# Mine.\r\nstrategy = 'balanced' # for now\r\nport = 4000");
+        let mut policy = Policy::default();
+        policy.set_wait_for_recovery(Duration::from_secs(7200));
+        save_policy(dir.path(), &policy).unwrap();
+        assert_eq!(
+            text(&dir),
+            "\u{feff}# Mine.\r\nstrategy = \"sequential\" # for now\r\nport = 4000\r\nwait_for_recovery = \"2h\"\r\n"
+        );
+        let error = Settings::load(with("\u{feff}port = 80\n").path()).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                SettingsError::Invalid {
+                    line: 1,
+                    column: 8,
+                    ..
+                }
+            ),
+            "{error}"
         );
     }
 
