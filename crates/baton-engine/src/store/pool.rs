@@ -111,7 +111,13 @@ fn account_state(columns: Account, stored: &str) -> serde_json::Result<AccountSt
         Value::Object(account) => Some(account),
         _ => None,
     });
-    let account = settings.and_then(|settings| overlaid(&object(&columns).ok()?, settings));
+    let account = settings.and_then(|mut settings| {
+        // What has a column stands there alone: two accounts never get one id.
+        for column in ["id", "identity", "label", "plan"] {
+            settings.remove(column);
+        }
+        overlaid(&object(&columns).ok()?, settings)
+    });
     if account.is_none() {
         tracing::warn!(account = %columns.id, "an account's settings can't be read and start anew");
     }
@@ -214,6 +220,7 @@ mod tests {
         for (column, kept) in [
             ("json_set(state, '$.blocks', 'of another version')", true),
             ("json_set(state, '$.account.thresholds', 3)", false),
+            ("json_set(state, '$.account.id', 1, '$.account.label', 'x')", true),
             ("json_remove(state, '$.blocks', '$.last_probe')", true),
             ("'[]'", false),
             ("'not json'", false),
