@@ -38,9 +38,15 @@ soak: ## 100,000 requests with random faults; BATON_SOAK_SEED repeats a run, BAT
 	@BATON_SOAK_REQUESTS=$${BATON_SOAK_REQUESTS:-100000} BATON_SOAK_SEED=$${BATON_SOAK_SEED:-$$RANDOM} \
 		bash -c 'ulimit -n 8192 2>/dev/null || true; $(TOOLS) cargo test --locked --release --package baton-engine --test soak -- --nocapture'
 
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for BATON_FUZZ_SECONDS each (30: some ten minutes); ARGS names single ones
+	@scripts/setup fuzz
+	@scripts/fuzz run $(ARGS)
+
 .PHONY: lint
 lint: ## Check formatting and lints only
 	@$(TOOLS) cargo fmt --all --check
+	@$(TOOLS) cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@$(TOOLS) cargo clippy --locked --workspace --all-targets -- $$(baton_deny_warnings)
 
 .PHONY: bench

@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("baton-desktop", &["baton-core", "baton-engine", "baton-wire"]),
     // Writes the bytes of the protocol itself, as baton-sim does; the engine runs inside it.
     ("baton-bench", &["baton-core", "baton-engine", "baton-wire"]),
+    ("baton-fuzz", &["baton-core", "baton-engine", "baton-wire"]),
 ];
 
 /// What tests and benches may lean on besides: the simulated backend.
@@ -165,11 +166,13 @@ fn lock_files_name_no_mirror() {
         !read("tests/codex/package-lock.json").contains("\"resolved\""),
         "npm: omit-lockfile-registry-resolved"
     );
-    for line in read("Cargo.lock")
-        .lines()
-        .filter(|line| line.starts_with("source = "))
-    {
-        assert!(line.contains("github.com/rust-lang/crates.io-index"), "{line}");
+    for file in ["Cargo.lock", "fuzz/Cargo.lock"] {
+        for line in read(file).lines().filter(|line| line.starts_with("source = ")) {
+            assert!(
+                line.contains("github.com/rust-lang/crates.io-index"),
+                "{file}: {line}"
+            );
+        }
     }
 }
 
