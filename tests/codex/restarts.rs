@@ -37,12 +37,7 @@ async fn a_running_turn_survives_every_end_of_baton() {
     ])
     .await;
     for name in ["a", "b"] {
-        let file = machine.path().join("auth.json");
-        std::fs::write(&file, sim.account(name).auth_json()).expect("a file");
-        let file = file.display().to_string();
-        machine
-            .baton(["accounts", "add", "--from", &file, "--label", name, "--yes"])
-            .await;
+        machine.add(&sim, name).await;
     }
     let mut serving = machine.serve(Some(lasting_port())).await;
     let urls = serving.urls.clone();
