@@ -18,7 +18,7 @@ use hyper::{
     body::{Body as HttpBody, Frame, Incoming},
     client::conn::{
         TrySendError,
-        http1::{Builder, SendRequest},
+        http1::{self, SendRequest},
     },
 };
 
@@ -44,10 +44,8 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     pub(super) async fn new(stream: Stream) -> hyper::Result<Self> {
-        let (sender, moving) = Builder::new()
-            .preserve_header_case(true)
-            .handshake(stream)
-            .await?;
+        // A request brings the case of its headers with it.
+        let (sender, moving) = http1::handshake(stream).await?;
         Ok(Self {
             sender,
             moving: Some(Box::pin(moving.with_upgrades())),

@@ -1,7 +1,7 @@
 //! What a client's body or frame says of itself, as far as routing goes. Reading megabytes, and decoding anything, is
 //! done where it holds up no other stream.
 
-use std::io::Read;
+use std::{cell::RefCell, io::Read};
 
 use baton_wire::{
     Facts,
@@ -9,6 +9,7 @@ use baton_wire::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use zstd::bulk::Decompressor;
 
 /// A larger text takes long enough to read for other streams to feel it.
 const LARGE: usize = 1024 * 1024;
@@ -74,10 +75,19 @@ pub(super) async fn on_body<R: Send + 'static>(
 
 /// What a zstd body holds; `None` if it is none, or holds more bytes than `most`.
 pub fn unpacked(body: &[u8], most: u64) -> Option<Vec<u8>> {
+    if most <= LARGE as u64 {
+        return DECODER.with_borrow_mut(|decoder| decoder.as_mut()?.decompress(body, most as usize).ok());
+    }
+    // It grows with what comes, rather than having room for the most from the start.
     let decoder = zstd::stream::read::Decoder::with_buffer(body).ok()?;
     let mut unpacked = Vec::new();
     let size = decoder.take(most + 1).read_to_end(&mut unpacked).ok()?;
     (size as u64 <= most).then_some(unpacked)
+}
+
+thread_local! {
+    /// Made once: that takes longer than a small body.
+    static DECODER: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
 }
 
 async fn aside<R: Send + 'static>(work: impl FnOnce() -> Option<R> + Send + 'static) -> Option<R> {
