@@ -115,6 +115,8 @@ pub enum PassedOver {
     /// It has failed for this very request.
     Tried,
     LacksModel,
+    /// Its answers broke off again and again in this turn, after output.
+    BreaksOff,
     /// `sequential`: eligible, waits its turn in the order.
     WaitsItsTurn,
     /// Held back (or on credits) while somebody below the threshold can serve.

@@ -124,6 +124,7 @@ fn passed_over(why: PassedOver) -> &'static str {
         PassedOver::NotUsable => "can't serve",
         PassedOver::Tried => "has failed for this request",
         PassedOver::LacksModel => "its plan lacks the model",
+        PassedOver::BreaksOff => "its answers broke off twice in this turn",
         PassedOver::WaitsItsTurn => "waits its turn in the order",
         PassedOver::LaterTier => "serves only when nobody below the threshold can",
         PassedOver::OtherPinned => "another account is pinned",

@@ -14,8 +14,13 @@ struct Thread {
     turn: Option<u64>,
     account: AccountId,
     compacted_by: Option<AccountId>,
+    /// Whose answers broke off in this turn after output, and how often in a row.
+    broke_off: Option<(AccountId, u32)>,
     at: Timestamp,
 }
+
+/// An account whose answers broke off so often in one turn doesn't get its next request, if another one can serve.
+const TOO_OFTEN: u32 = 2;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Threads {
@@ -44,6 +49,20 @@ impl Threads {
         self.threads.get(&request.thread?)?.compacted_by
     }
 
+    /// Who has broken off too often in the turn that `request` goes on with.
+    pub fn breaks_off(&self, request: &Request<'_>) -> Option<AccountId> {
+        self.running_turn(request)?;
+        let (account, times) = self.threads.get(&request.thread?)?.broke_off?;
+        (times >= TOO_OFTEN).then_some(account)
+    }
+
+    pub(crate) fn broke_off(&mut self, thread: u64, account: AccountId) {
+        if let Some(thread) = self.threads.get_mut(&thread) {
+            let before = thread.broke_off.filter(|(known, _)| *known == account);
+            thread.broke_off = Some((account, before.map_or(1, |(_, times)| times.saturating_add(1))));
+        }
+    }
+
     pub(crate) fn given(&mut self, request: &Request<'_>, account: AccountId, now: Timestamp) {
         if request.turn == Turn::Prewarm {
             return;
@@ -62,13 +81,17 @@ impl Threads {
                     .filter(|_| request.turn == Turn::Continues)
                     .and_then(|t| t.turn),
             };
-            let compacted_by = self.threads.get(&key).and_then(|thread| thread.compacted_by);
+            let known = self.threads.get(&key);
+            let compacted_by = known.and_then(|thread| thread.compacted_by);
+            let goes_on = self.running_turn(request).is_some();
+            let broke_off = known.filter(|_| goes_on).and_then(|thread| thread.broke_off);
             self.threads.insert(
                 key,
                 Thread {
                     turn,
                     account,
                     compacted_by,
+                    broke_off,
                     at: now,
                 },
             );
@@ -86,6 +109,7 @@ impl Threads {
         self.sessions.retain(|_, (known, _)| *known != account);
         for thread in self.threads.values_mut() {
             thread.compacted_by = thread.compacted_by.filter(|known| *known != account);
+            thread.broke_off = thread.broke_off.filter(|(known, _)| *known != account);
         }
     }
 }

@@ -148,6 +148,10 @@ impl Desk {
         self.lock().compacted(thread, account);
     }
 
+    pub(crate) fn broke_off(&self, thread: u64, account: AccountId) {
+        self.lock().broke_off(thread, account);
+    }
+
     fn tell(&self, events: Vec<Event>) {
         for event in events {
             tracing::info!(target: "baton::event", at = event.at.as_millis(), kind = ?event.kind);

@@ -105,12 +105,32 @@ impl<'a> Field<'a> {
                 }
             })
             .collect();
-        Self {
+        let mut field = Self {
             pool,
             request,
             now,
             family,
             candidates,
+        };
+        field.pass_over_who_breaks_off();
+        field
+    }
+
+    /// A temporary failover, if somebody else can serve; nobody's state changes.
+    fn pass_over_who_breaks_off(&mut self) {
+        let breaks_off = self.pool.threads().breaks_off(self.request);
+        let Some(index) = breaks_off.and_then(|id| self.position(id)) else {
+            return;
+        };
+        let others = self.candidates.iter().enumerate();
+        let somebody_else = others
+            .filter(|(other, _)| *other != index)
+            .any(|(_, other)| other.tier == Some(Tier::Included));
+        if somebody_else && !self.pool.brake().engaged() && self.pool.pinned().is_none() {
+            let candidate = &mut self.candidates[index];
+            candidate.barred = Some(PassedOver::BreaksOff);
+            candidate.tier = None;
+            candidate.line.standing = Standing::PassedOver(PassedOver::BreaksOff);
         }
     }
 

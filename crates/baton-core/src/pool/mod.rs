@@ -272,6 +272,11 @@ impl Pool {
         self.threads.compacted(thread, account);
     }
 
+    /// An answer in `thread` broke off after output. Whether that is the account's fault can't be told.
+    pub fn broke_off(&mut self, thread: u64, account: AccountId) {
+        self.threads.broke_off(thread, account);
+    }
+
     /// Lets time pass: what has recovered is told.
     pub fn settle(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         self.brake.follow_clock(now);

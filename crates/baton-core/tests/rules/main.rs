@@ -6,6 +6,7 @@ mod histories;
 mod pools;
 
 mod brake;
+mod breaking_off;
 mod clock;
 mod commands;
 mod explanations;

@@ -123,6 +123,9 @@ impl Watch {
             self.shared.desk.now(),
         );
         self.shared.desk.report(ruling.report.as_slice());
+        if let Some(thread) = self.thread.filter(|_| outcome.is_trouble()) {
+            self.shared.desk.broke_off(thread, self.pick.account);
+        }
         entry.outcome(if ruling.step == Step::Resend {
             "cut_after_output"
         } else {

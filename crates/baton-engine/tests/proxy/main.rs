@@ -1,5 +1,6 @@
 //! Stories: a simulated backend, a Baton in this process, a Codex-like client.
 
+mod breaking_off;
 mod concurrency;
 mod drain;
 mod faults;

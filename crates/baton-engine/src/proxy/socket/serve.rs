@@ -134,7 +134,13 @@ impl Conversation {
             },
             After::Later(later) => self.later(later).await,
             After::PassOn => self.pass_on().await,
-            After::Resend => self.reconnect("cut_after_output").await,
+            After::Resend => {
+                let broke_off = request.delivered && outcome.is_trouble();
+                if let Some(thread) = request.who.thread.filter(|_| broke_off) {
+                    self.shared.desk.broke_off(thread, chosen.pick.account);
+                }
+                self.reconnect("cut_after_output").await
+            }
         }
     }
 
