@@ -92,7 +92,8 @@ async fn start(codex: &Codex, prompt: &str) -> Running {
 async fn end_and_start(machine: &Machine, sim: &Sim, serving: Serving, end: End) -> Serving {
     match end {
         End::Asked => {
-            machine.baton(["stop"]).await;
+            // It returns when the next one may start.
+            meanwhile(sim, machine.baton(["stop"])).await;
         }
         End::Told => serving.signal(Signal::TERM),
         End::Killed => {

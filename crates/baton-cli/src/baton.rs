@@ -12,7 +12,7 @@ use baton_engine::{
         protocol::{Command, Reply, Snapshot},
     },
     engine::StartError,
-    instance::InstanceError,
+    instance::{self, InstanceError},
 };
 use tokio::time;
 
@@ -20,6 +20,8 @@ use crate::error::{Failure, not_kept};
 
 /// For a data directory that another process holds without answering.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Requests under way get 30 s.
+const ENDS_WITHIN: Duration = Duration::from_secs(40);
 const AGAIN: Duration = Duration::from_millis(50);
 
 pub(crate) enum Baton {
@@ -85,6 +87,21 @@ impl Baton {
         };
         lost.map_or(Ok(()), |why| Err(not_kept(&why)))
     }
+}
+
+/// Returns once the running one, which was told to end, has: the next one may start then.
+pub(crate) async fn ended(data_dir: Option<&Path>) -> Result<(), Failure> {
+    let options = Options::from_env(data_dir, None)?;
+    let until = Instant::now() + ENDS_WITHIN;
+    while instance::is_held(&options.data_dir) {
+        if Instant::now() > until {
+            return Err(Failure::new(
+                "Baton was told to end and still runs; if it goes on like this, end its process",
+            ));
+        }
+        time::sleep(AGAIN).await;
+    }
+    Ok(())
 }
 
 pub(crate) fn unexpected(reply: &Reply) -> Failure {

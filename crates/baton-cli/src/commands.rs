@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     accounts,
     args::{AccountsCommand, Command, Switch, UseArgs},
-    baton::{Baton, unexpected},
+    baton::{self, Baton, unexpected},
     error::Failure,
     serve,
     show::{self, Labels, Out},
@@ -190,5 +190,6 @@ async fn log_lines(baton: &mut Baton, limit: usize, out: Out) -> Result<(), Fail
 async fn stop(data_dir: Option<&Path>, out: Out) -> Result<ExitCode, Failure> {
     let mut client = Baton::running(data_dir).await?;
     answer(client.call(Ask::Stop).await?, out)?;
+    baton::ended(data_dir).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -92,6 +92,12 @@ impl Lock {
     }
 }
 
+/// Whether a Baton runs with this data directory.
+pub fn is_held(data_dir: &Path) -> bool {
+    let lock = File::open(data_dir.join(FILE)).and_then(|file| Ok(file.try_lock_shared()?));
+    lock.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +109,9 @@ mod tests {
         let error = Lock::acquire(dir.path()).unwrap_err();
         assert!(matches!(error, InstanceError::Running { pid: Some(pid), .. } if pid == process::id()));
         assert!(error.to_string().contains(&process::id().to_string()));
+        assert!(is_held(dir.path()));
         drop(lock);
+        assert!(!is_held(dir.path()));
         Lock::acquire(dir.path()).unwrap();
     }
 
