@@ -6,11 +6,13 @@
 //! - [`proxy`]: what Codex talks to; [`net`]: connections to the upstream
 //! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
 //! - [`store`]: database, settings and state file, none of which holds a token; [`instance`]: one Baton a data directory
+//! - [`codex`]: Codex's own config.toml, connected and disconnected
 //! - [`control`]: the protocol, its server and client, that command line, tray and window speak
 //! - `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
 
 mod background;
 pub mod clock;
+pub mod codex;
 mod commands;
 pub mod control;
 pub mod desk;
@@ -22,6 +24,7 @@ pub mod options;
 pub mod proxy;
 mod snapshot;
 pub mod store;
+mod toml;
 pub mod vault;
 pub mod words;
 

@@ -90,14 +90,56 @@ pub(crate) fn restrict(_: &Path, _: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// No file that a person writes is longer (bytes).
+const LONGEST: u64 = 1024 * 1024;
+
+/// A text that a person may edit; `None` where there is no file.
+pub(crate) fn read_text(path: &Path) -> io::Result<Option<String>> {
+    let text = fs::metadata(path).and_then(|file| match file.len() {
+        0..=LONGEST => fs::read_to_string(path),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 1 MiB")),
+    });
+    match text {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => text.map(Some),
+    }
+}
+
+/// Links followed, also to a file that isn't there.
+pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
+    /// As the systems do: more are taken for a circle.
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        match path.canonicalize() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            known => return known,
+        }
+        match fs::read_link(&path) {
+            // A relative one begins at its own folder.
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Ok(path)
+}
+
+/// Removes the file, not the link to it.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let path = real(path)?;
+    fs::remove_file(&path)?;
+    sync_folder(folder(&path))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
 /// Replaces the file in one step. A link stays a link, and permissions stay what they were; a new file is private.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let path = match path.canonicalize() {
-        Ok(real) => real,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
-        Err(error) => return Err(error),
-    };
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let path = real(path)?;
     let temporary = temporary(&path);
     let written = (|| {
         let mut file =
@@ -108,7 +150,7 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         }
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
-        sync_folder(folder)
+        sync_folder(folder(&path))
     })();
     if written.is_err() {
         // Nothing of it may stay; that it can't be removed either adds nothing.

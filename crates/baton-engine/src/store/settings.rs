@@ -2,7 +2,7 @@
 //! named with line and column, never written over.
 
 use std::{
-    fs, io,
+    io,
     ops::Range,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,10 +12,9 @@ use baton_core::{OnRecovery, Policy, Strategy, policy::LONGEST_WAIT};
 use toml_edit::{Document, Item};
 
 use super::files;
+use crate::toml;
 
 const FILE: &str = "settings.toml";
-/// No settings file is longer (bytes).
-const LONGEST: u64 = 1024 * 1024;
 const KEYS: [&str; 4] = ["strategy", "on_recovery", "wait_for_recovery", "port"];
 const WAIT_ALLOWED: &str = "a time from \"0s\" to \"6h\", such as \"90s\", \"1m\" or \"1h 30m\"";
 
@@ -110,13 +109,9 @@ pub fn with_policy(path: &Path, text: &str, policy: &Policy) -> Result<String, S
 }
 
 fn read(path: &Path) -> Result<String, SettingsError> {
-    let text = fs::metadata(path).and_then(|file| match file.len() {
-        0..=LONGEST => fs::read_to_string(path),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 1 MiB")),
-    });
-    match text {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        text => text.map_err(|source| SettingsError::Io {
+    match files::read_text(path) {
+        Ok(text) => Ok(text.unwrap_or_default()),
+        Err(source) => Err(SettingsError::Io {
             path: path.to_path_buf(),
             source,
         }),
@@ -133,19 +128,14 @@ impl From<toml_edit::TomlError> for Wrong {
     fn from(error: toml_edit::TomlError) -> Self {
         Self {
             span: error.span(),
-            reason: error.message().trim().replace('\n', ", "),
+            reason: toml::reason(&error),
         }
     }
 }
 
 impl Wrong {
     fn at(self, path: PathBuf, text: &str) -> SettingsError {
-        let at = self.span.map_or(0, |span| span.start).min(text.len());
-        // No editor counts a byte order mark.
-        let before = text.get(..at).unwrap_or_default().trim_start_matches('\u{feff}');
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
-        let column = before[line_start..].chars().count() + 1;
+        let (line, column) = toml::place(text, self.span.map_or(0, |span| span.start));
         SettingsError::Invalid {
             path,
             line,
@@ -266,6 +256,8 @@ fn written(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn with(text: &str) -> tempfile::TempDir {
