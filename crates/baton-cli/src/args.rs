@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use baton_core::{OnRecovery, Percent, Strategy, WindowLength};
+use baton_engine::codex;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use crate::parse;
@@ -74,6 +75,10 @@ pub(crate) enum Command {
     Accounts(AccountsCommand),
     /// Hold an account back when so much of it is used
     Threshold(ThresholdArgs),
+    /// Let Codex go through Baton: sets the base URLs in its config.toml
+    Connect(ConnectArgs),
+    /// Let Codex go its own way again: its config.toml is what it was
+    Disconnect(HomeArgs),
     /// End the running Baton; requests under way end first
     Stop,
     /// Watch the main job on simulated accounts: no account, network or keychain needed
@@ -85,6 +90,45 @@ pub(crate) struct ServeArgs {
     /// The port to listen on, on 127.0.0.1 and ::1; 0 takes a free one
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConnectArgs {
+    /// What of Codex goes through Baton
+    #[arg(long, value_name = "MODE", default_value = "default")]
+    pub(crate) mode: Mode,
+    #[command(flatten)]
+    pub(crate) homes: HomeArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HomeArgs {
+    /// Codex's folder, instead of $CODEX_HOME or ~/.codex; may be given several times
+    #[arg(long = "home", value_name = "DIR")]
+    pub(crate) homes: Vec<PathBuf>,
+    /// Change nothing, only show the difference
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Mode {
+    /// Everything, so that Codex shows the limits of all accounts
+    Default,
+    /// Model requests only
+    Requests,
+    /// Model requests, by a provider of its own: sessions have a history of their own
+    Provider,
+}
+
+impl From<Mode> for codex::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Default => Self::Default,
+            Mode::Requests => Self::Requests,
+            Mode::Provider => Self::Provider,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -9,6 +9,7 @@ use crate::{
     accounts,
     args::{AccountsCommand, Command, Switch, UseArgs},
     baton::{self, Baton, unexpected},
+    codex,
     error::Failure,
     serve,
     show::{self, Labels, Out},
@@ -35,6 +36,8 @@ pub(crate) async fn run(
             let path = accounts::confirmed(&from, yes, out)?;
             vec![Ask::AddFrom { path, label }]
         }
+        Command::Connect(args) => return codex::connect(data_dir, &args, out).await,
+        Command::Disconnect(args) => return codex::disconnect(data_dir, &args, out),
         Command::Stop => return stop(data_dir, out).await,
         Command::Use(wanted) => policy(&wanted),
         command => vec![simple(command)?],

@@ -3,6 +3,7 @@
 use std::{io::Write, process::ExitCode};
 
 use baton_engine::{
+    codex::ConfigError,
     control::{
         client::ConnectError,
         protocol::{ControlError, ErrorKind},
@@ -33,6 +34,12 @@ impl From<ControlError> for Failure {
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
         Self(error.to_string())
     }
 }

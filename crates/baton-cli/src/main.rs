@@ -4,6 +4,7 @@
 //! - [`args`]: the command line, and [`parse`]: what a person types for times, windows and percents
 //! - [`baton`]: a running Baton over its control socket, else its data directory
 //! - [`commands`]: commands that ask and print, [`accounts`]: moving a sign-in in; [`serve`]: Baton itself
+//! - [`codex`]: Codex's config.toml, connected and disconnected, whether or not Baton runs
 //! - [`show`]: status, explanations and log as text
 //! - [`demo`]: the main job on a simulated backend, with a verdict
 //! - [`error`]: what went wrong, as text or JSON, and the exit status
@@ -11,6 +12,7 @@
 mod accounts;
 mod args;
 mod baton;
+mod codex;
 mod commands;
 mod demo;
 mod error;

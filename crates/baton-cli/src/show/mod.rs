@@ -1,5 +1,6 @@
 //! Text for people and JSON for programs. Percent is percent *left*, everywhere.
 
+mod diff;
 mod log;
 mod status;
 mod style;
@@ -12,6 +13,7 @@ use baton_core::{AccountId, Timestamp, explain::Words};
 use baton_engine::{control::protocol::AccountView, words::clock_time};
 use serde_json::Value;
 
+pub(crate) use diff::diff;
 pub(crate) use log::{happened, log};
 pub(crate) use status::{accounts, percent_left, state, status, status_json, window_name};
 pub(crate) use style::{Style, Tint};

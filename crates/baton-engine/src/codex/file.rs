@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     edit::{self, EditError, Mode},
-    exposure,
+    exposure, overrides,
 };
 use crate::{control::protocol::BaseUrls, store::files};
 
@@ -115,6 +115,12 @@ impl Change {
     /// Whether there is anything to do.
     pub fn changes(&self) -> bool {
         self.before != self.after
+    }
+
+    /// What in the file leads a connected Codex past Baton all the same, each with what to do.
+    pub fn overrides(&self) -> Vec<String> {
+        let text = self.after.as_deref().unwrap_or_default();
+        edit::connected(text).map_or(Vec::new(), |mode| overrides::of(text, mode))
     }
 
     /// Makes the change: the whole file in one step, or nothing.

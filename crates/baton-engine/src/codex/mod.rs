@@ -1,14 +1,19 @@
 //! Codex's own configuration: `config.toml` of a `CODEX_HOME`, connected to Baton and disconnected again.
 //!
 //! - `edit`: the text, changed; `lines`: which lines of it are Baton's
-//! - `file`: the file, replaced as a whole; `exposure`: who else could read the secret in it
+//! - `file`: the file, replaced as a whole; `exposure`: who else could read the secret in it;
+//!   `overrides`: what leads Codex past Baton all the same
+//! - `record`: which files are to be connected while Baton runs
 
 mod edit;
 mod exposure;
 mod file;
 mod lines;
+mod overrides;
 #[cfg(test)]
 mod properties;
+mod record;
 
 pub use edit::{EditError, Mode, connect, connected, disconnect};
 pub use file::{Change, ConfigError, ConfigFile};
+pub use record::{Connected, Record};

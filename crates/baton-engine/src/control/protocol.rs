@@ -6,6 +6,7 @@ use baton_core::{
     AccountId, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent, Strategy, Timestamp,
     WindowLength,
 };
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 /// Both sides must have the same; a client of another version is told so.
@@ -189,6 +190,17 @@ pub struct BaseUrls {
     pub openai_base_url: String,
     /// For `chatgpt_base_url`: another origin on purpose (PROTOCOL §1).
     pub chatgpt_base_url: String,
+}
+
+impl BaseUrls {
+    /// Of a Baton on this port.
+    pub(crate) fn new(port: u16, path_secret: &SecretString) -> Self {
+        let secret = path_secret.expose_secret();
+        Self {
+            openai_base_url: format!("http://127.0.0.1:{port}/{secret}/backend-api/codex"),
+            chatgpt_base_url: format!("http://localhost:{port}/{secret}/backend-api/"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

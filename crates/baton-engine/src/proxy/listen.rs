@@ -10,7 +10,7 @@ use std::{
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Shared;
@@ -96,11 +96,7 @@ impl Listener {
     }
 
     pub(super) fn base_urls(&self, secret: &SecretString) -> BaseUrls {
-        let (port, secret) = (self.port, secret.expose_secret());
-        BaseUrls {
-            openai_base_url: format!("http://127.0.0.1:{port}/{secret}/backend-api/codex"),
-            chatgpt_base_url: format!("http://localhost:{port}/{secret}/backend-api/"),
-        }
+        BaseUrls::new(self.port, secret)
     }
 }
 

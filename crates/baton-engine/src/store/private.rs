@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::files;
+use crate::control::protocol::BaseUrls;
 
 const FILE: &str = "private.json";
 const SECRET_BYTES: usize = 32;
@@ -76,6 +77,17 @@ impl Private {
         let known = Self::parse(path, &text)?;
         files::restrict(&known.path, 0o600).map_err(|source| known.failed(source))?;
         Ok(known)
+    }
+
+    /// What Codex was given by the last Baton with this data directory, if one has served.
+    pub fn last_base_urls(data_dir: &Path) -> Result<Option<BaseUrls>, PrivateError> {
+        let path = data_dir.join(FILE);
+        let known = match fs::read(&path) {
+            Ok(text) => Self::parse(path, &text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(PrivateError::Io { path, source }),
+        };
+        Ok(known.port.map(|port| BaseUrls::new(port, &known.path_secret)))
     }
 
     /// The file's bytes; `path` is where they stand, and what errors name.

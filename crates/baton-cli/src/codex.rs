@@ -1,0 +1,222 @@
+//! `baton connect` and `baton disconnect`. Codex's files are changed here, so that it works whether or not Baton runs.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use baton_engine::{
+    Options,
+    codex::{Change, ConfigFile, Mode, Record},
+    control::{
+        client::{Client, ConnectError},
+        protocol::{BaseUrls, Command, Reply},
+    },
+    store::private::Private,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{ConnectArgs, HomeArgs},
+    baton::{absolute, unexpected},
+    error::Failure,
+    show::{Out, diff},
+};
+
+pub(crate) async fn connect(
+    data_dir: Option<&Path>,
+    args: &ConnectArgs,
+    out: Out,
+) -> Result<ExitCode, Failure> {
+    let options = Options::from_env(data_dir, None)?;
+    let homes = homes(&args.homes, &options)?;
+    let (urls, running) = base_urls(&options.data_dir).await?;
+    let mode = args.mode.into();
+    let record = Record::open(&options.data_dir);
+    let told = each(&homes, out, |home| {
+        connect_one(&record, home, &urls, mode, args.homes.dry_run)
+    });
+    if out.json {
+        out.print_json(&json!({ "running": running, "dry_run": args.homes.dry_run, "homes": told.done }));
+    } else if !running && !args.homes.dry_run && !told.done.is_empty() {
+        out.print(
+            "Baton isn't running, and until it does Codex finds nobody there: start it with `baton serve`.",
+        );
+    }
+    told.end()
+}
+
+pub(crate) fn disconnect(data_dir: Option<&Path>, args: &HomeArgs, out: Out) -> Result<ExitCode, Failure> {
+    let options = Options::from_env(data_dir, None)?;
+    let mut homes = homes(args, &options)?;
+    let record = Record::open(&options.data_dir);
+    if args.homes.is_empty() {
+        homes.extend(record.list().into_iter().map(|known| known.home));
+        homes.sort();
+        homes.dedup();
+    }
+    let told = each(&homes, out, |home| disconnect_one(&record, home, args.dry_run));
+    if out.json {
+        out.print_json(&json!({ "dry_run": args.dry_run, "homes": told.done }));
+    }
+    told.end()
+}
+
+/// What came of one home: for programs, and for people.
+struct Outcome {
+    json: Value,
+    text: String,
+}
+
+#[derive(Default)]
+struct Told {
+    done: Vec<Value>,
+    failed: Vec<String>,
+}
+
+impl Told {
+    fn end(self) -> Result<ExitCode, Failure> {
+        if self.failed.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(Failure::new(self.failed.join("\n")))
+    }
+}
+
+/// A home that can't be changed keeps none of the others from it.
+fn each(homes: &[PathBuf], out: Out, act: impl Fn(&Path) -> Result<Outcome, Failure>) -> Told {
+    let mut told = Told::default();
+    for home in homes {
+        match act(home) {
+            Ok(Outcome { json, text }) => {
+                told.done.push(json);
+                if !out.json {
+                    out.print(&text);
+                }
+            }
+            Err(failure) => told.failed.push(failure.to_string()),
+        }
+    }
+    told
+}
+
+fn connect_one(
+    record: &Record,
+    home: &Path,
+    urls: &BaseUrls,
+    mode: Mode,
+    dry_run: bool,
+) -> Result<Outcome, Failure> {
+    let file = ConfigFile::of(home);
+    let change = file.connect(urls, mode)?;
+    let path = change.path.display();
+    let mut json = json!({ "home": home, "config": change.path, "mode": mode, "changed": change.changes() });
+    if dry_run {
+        return Ok(shown(json, &change));
+    }
+    // First, so that an end of Baton disconnects whatever comes of this.
+    let was_known = record.list().iter().any(|known| known.home == home);
+    record
+        .add(home, mode)
+        .map_err(|error| Failure::new(format!("that Codex is connected can't be kept: {error}")))?;
+    if let Err(error) = change.make() {
+        if !was_known {
+            // It would be tried again at the next start.
+            let _ = record.remove(home);
+        }
+        return Err(error.into());
+    }
+    let mut text = if change.changes() {
+        format!(
+            "Codex goes through Baton now ({path}); a Codex that runs already, from its next start on. `baton disconnect` \
+             undoes it."
+        )
+    } else {
+        format!("Codex goes through Baton already ({path}).")
+    };
+    let warnings = [file.exposures(), change.overrides()].concat();
+    for warning in &warnings {
+        text.push_str("\n! ");
+        text.push_str(warning);
+    }
+    json["warnings"] = warnings.into();
+    Ok(Outcome { json, text })
+}
+
+fn disconnect_one(record: &Record, home: &Path, dry_run: bool) -> Result<Outcome, Failure> {
+    let change = ConfigFile::of(home).disconnect()?;
+    let path = change.path.display();
+    let json = json!({ "home": home, "config": change.path, "changed": change.changes() });
+    if dry_run {
+        return Ok(shown(json, &change));
+    }
+    change.make()?;
+    record.remove(home).map_err(|error| {
+        Failure::new(format!(
+            "{path} is disconnected, but the next start connects it again: {error}"
+        ))
+    })?;
+    let text = if change.changes() {
+        format!("Codex goes its own way again ({path}).")
+    } else {
+        format!("Codex goes its own way already ({path}).")
+    };
+    Ok(Outcome { json, text })
+}
+
+fn shown(mut json: Value, change: &Change) -> Outcome {
+    let diff = diff(&change.path, change.before.as_deref(), change.after.as_deref());
+    let text = if change.changes() {
+        diff.clone()
+    } else {
+        format!("Nothing would change in {}.", change.path.display())
+    };
+    json["diff"] = diff.into();
+    Outcome { json, text }
+}
+
+/// Those that are named, else Codex's own.
+fn homes(args: &HomeArgs, options: &Options) -> Result<Vec<PathBuf>, Failure> {
+    let homes = if args.homes.is_empty() {
+        &options.codex_homes
+    } else {
+        &args.homes
+    };
+    let mut homes = homes
+        .iter()
+        .map(|home| absolute(home))
+        .collect::<Result<Vec<_>, _>>()?;
+    homes.sort();
+    homes.dedup();
+    if homes.is_empty() {
+        return Err(Failure::new(
+            "there is no home folder to find Codex's in: name it with --home",
+        ));
+    }
+    Ok(homes)
+}
+
+/// Of the running Baton, else of the last one; and whether one runs.
+async fn base_urls(data_dir: &Path) -> Result<(BaseUrls, bool), Failure> {
+    match Client::connect(data_dir).await {
+        Ok(mut client) => match client.call(Command::Status).await? {
+            Reply::Status { snapshot } => {
+                let urls = snapshot.base_urls;
+                let urls = urls.ok_or_else(|| Failure::new("Baton is just starting: try again"))?;
+                Ok((urls, true))
+            }
+            other => Err(unexpected(&other)),
+        },
+        Err(ConnectError::NotRunning) => {
+            let known = Private::last_base_urls(data_dir).map_err(|error| Failure::new(error.to_string()))?;
+            let urls = known.ok_or_else(|| {
+                Failure::new(
+                    "Baton has never run here, so there is nothing to connect Codex to: start it with `baton serve`, then \
+                     try again",
+                )
+            })?;
+            Ok((urls, false))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
