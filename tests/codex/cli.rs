@@ -89,6 +89,16 @@ impl Codex {
         self.home.path().join("work")
     }
 
+    /// Its `CODEX_HOME`.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.home.path().join("codex")
+    }
+
+    /// Its config.toml, as it is now.
+    pub(crate) fn config(&self) -> String {
+        std::fs::read_to_string(self.folder().join("config.toml")).expect("a config.toml")
+    }
+
     /// Starts `codex` with these arguments; to be ended by [`Running::end`].
     pub(crate) async fn start<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Running {
         let turn = AT_ONCE.acquire().await.expect("never closed");
@@ -99,7 +109,7 @@ impl Codex {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.home.path())
-            .env("CODEX_HOME", self.home.path().join("codex"))
+            .env("CODEX_HOME", self.folder())
             .env("TERM", "xterm")
             .envs(self.outside.environment())
             .stdin(Stdio::null())

@@ -248,6 +248,24 @@ impl Serving {
         self.child.id().expect("it runs")
     }
 
+    /// The process that disconnects Codex if this one dies.
+    pub(crate) async fn guardian(&self) -> Guardian {
+        let pid = self.pid();
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        within("a guardian", async {
+            loop {
+                let pids = std::fs::read_to_string(&children).expect("it runs");
+                let guards = |pid: &&str| commandline(pid).contains("\0guard\0");
+                // A new process has no command line at first.
+                if let Some(pid) = pids.split_whitespace().find(guards) {
+                    return Guardian(pid.to_owned());
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+    }
+
     /// A client of the CLI's kind, connected to it.
     pub(crate) fn client(&self, sim: &Sim, mode: Mode) -> Client {
         let login = Login::from_auth_json(&sim.cli().auth_json()).expect("a login");
@@ -264,6 +282,25 @@ impl Serving {
         let status = within("baton serve", self.child.wait()).await.expect("an end");
         assert!(status.success(), "{status}");
     }
+}
+
+/// By its process id.
+pub(crate) struct Guardian(String);
+
+impl Guardian {
+    pub(crate) async fn ended(self) {
+        within("the guardian", async {
+            while !commandline(&self.0).is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+/// Of a process that has ended: nothing.
+fn commandline(pid: &str) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
 /// The program as it was built beside this test.

@@ -4,6 +4,7 @@
 //!   HTTP, with a Baton inside the test; [`stage`] sets them up
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
 //! - [`restarts`]: that program ended in the middle of an answer, and started again
+//! - [`connect`]: that program connects and disconnects Codex, and its guardian does where it was killed
 //! - [`secrets`], [`disk`]: the same program while everything goes wrong that could make it tell a secret, and on a disk
 //!   without room
 //! - [`cli`]: the CLI as a child, with a `CODEX_HOME` of its own; [`child`]: children that end with the test
@@ -12,6 +13,8 @@
 
 mod child;
 mod cli;
+#[cfg(target_os = "linux")]
+mod connect;
 #[cfg(target_os = "linux")]
 mod disk;
 mod exhausted;

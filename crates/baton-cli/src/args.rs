@@ -81,6 +81,9 @@ pub(crate) enum Command {
     Disconnect(HomeArgs),
     /// End the running Baton; requests under way end first
     Stop,
+    /// Disconnects Codex should the Baton die that started it
+    #[command(hide = true)]
+    Guard,
     /// Watch the main job on simulated accounts: no account, network or keychain needed
     Demo(DemoArgs),
 }

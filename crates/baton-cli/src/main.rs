@@ -56,6 +56,11 @@ async fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Command::Serve(serve) => serve::run(data_dir, &serve, args.log.as_deref(), out).await,
         Command::Demo(demo) => demo::run(data_dir, demo, args.log.as_deref(), out).await,
+        Command::Guard => {
+            let options = baton_engine::Options::from_env(data_dir, None)?;
+            baton_engine::codex::guard(&options.data_dir).await;
+            Ok(ExitCode::SUCCESS)
+        }
         command => commands::run(data_dir, command, args.log.as_deref(), out).await,
     }
 }

@@ -26,7 +26,10 @@ pub(crate) async fn run(
     let mut signals = Signals::new()?;
     let options = Options::from_env(data_dir, args.port)?;
     let dir = options.data_dir.clone();
-    let engine = Box::pin(Engine::start(options)).await?;
+    let mut engine = Box::pin(Engine::start(options)).await?;
+    if let Ok(program) = std::env::current_exe() {
+        engine.start_guardian(&program);
+    }
     if let Some(urls) = engine.base_urls() {
         if out.json {
             out.print_json(&json!({ "base_urls": urls, "data_dir": dir }));
@@ -49,10 +52,10 @@ pub(crate) async fn run(
 
 fn set_up(urls: &BaseUrls) -> String {
     format!(
-        "Baton is running. Put these two lines at the top of Codex's config.toml (~/.codex/config.toml), above any \
-         [table]:\n\n  openai_base_url = \"{}\"\n  chatgpt_base_url = \"{}\"\n\nThey differ on purpose, and hold a secret of \
-         this machine: treat them like a password.\nCtrl-C ends Baton; remove the two lines then, or Codex finds nobody \
-         there.",
+        "Baton is running; Ctrl-C ends it. `baton connect` lets Codex go through it, for as long as it runs. By hand, these \
+         two lines at the top of Codex's config.toml (~/.codex/config.toml) do the same, above any [table]:\n\n  \
+         openai_base_url = \"{}\"\n  chatgpt_base_url = \"{}\"\n\nThey differ on purpose, and hold a secret of this \
+         machine: treat them like a password.",
         urls.openai_base_url, urls.chatgpt_base_url
     )
 }

@@ -1,6 +1,10 @@
 //! The composition root: everything is built and handed out here; nothing else reaches for globals.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use baton_core::{Event, Pool};
 use tokio::{
@@ -11,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Options, background,
+    codex::{self, Guardian, Record},
     commands::Commands,
     control::{
         protocol::{BaseUrls, Command, ControlError, Reply, Snapshot},
@@ -61,6 +66,7 @@ pub struct Engine {
     stopping: CancellationToken,
     /// Held as long as this data directory is ours.
     _lock: Lock,
+    guardian: Option<Guardian>,
 }
 
 struct Inner {
@@ -70,8 +76,9 @@ struct Inner {
     writer: Arc<Writer>,
     upstream: String,
     base_urls: Option<BaseUrls>,
-    /// Not on the port of last time, and why.
-    moved: Option<String>,
+    data_dir: PathBuf,
+    /// What was wrong at the start: another port than last time, a Codex that can't be connected.
+    at_start: Vec<String>,
     running: Box<dyn Fn() -> u64 + Send + Sync>,
     stop: CancellationToken,
 }
@@ -97,19 +104,10 @@ impl Engine {
             },
             (None, None, None) => Listener::bind_near(DEFAULT_PORT).await?,
         };
-        built.moved = moved.map(|from| {
-            format!(
-                "Port {from}, where Baton listened last, is taken by another program, so it listens on {}: put the base \
-                 URLs of this port into Codex's config.toml.",
-                listener.port()
-            )
-        });
-        if let Some(moved) = &built.moved {
-            tracing::warn!("{moved}");
-        }
         if let Err(error) = built.private.remember_port(listener.port()) {
             tracing::warn!(%error, "the next start may listen on another port");
         }
+        let port = listener.port();
         let proxy = Proxy::start(
             listener,
             proxy::Parts {
@@ -123,10 +121,16 @@ impl Engine {
         );
         let running = proxy.running_counter();
         let base_urls = Some(proxy.base_urls().clone());
+        // Before Codex is connected: by this a guardian knows that Baton is back.
+        let control = Server::bind(&options.data_dir).await?;
+        built.at_start = connect_codex(
+            &options.data_dir,
+            proxy.base_urls(),
+            moved.map(|from| (from, port)),
+        );
         let mut engine = Self::assemble(&options, built, base_urls, Box::new(running));
         engine.proxy = Some(proxy);
         let handler = Arc::clone(&engine.inner) as Arc<dyn Handler>;
-        let control = Server::bind(&options.data_dir).await?;
         let stopping = engine.stopping.clone();
         engine.background.push(tokio::spawn(async move {
             if let Err(error) = control.run(handler, stopping.cancelled()).await {
@@ -187,7 +191,8 @@ impl Engine {
             writer: built.writer,
             upstream: options.upstream.to_string(),
             base_urls,
-            moved: built.moved,
+            data_dir: options.data_dir.clone(),
+            at_start: built.at_start,
             running,
             stop: CancellationToken::new(),
         };
@@ -197,6 +202,7 @@ impl Engine {
             background,
             stopping,
             _lock: built.lock,
+            guardian: None,
         }
     }
 
@@ -236,10 +242,22 @@ impl Engine {
         self.inner.stop.cancelled().await;
     }
 
-    /// Takes no new work, lets running requests and refreshes end, and writes what is to be kept.
+    /// Has Codex disconnected should this Baton die: by `program guard`.
+    pub fn start_guardian(&mut self, program: &Path) {
+        match Guardian::start(program, &self.inner.data_dir) {
+            Ok(guardian) => self.guardian = Some(guardian),
+            Err(error) => tracing::warn!(
+                %error,
+                "there is no guardian: if Baton is killed, `baton disconnect` lets Codex go its own way again"
+            ),
+        }
+    }
+
+    /// Disconnects Codex, takes no new work, lets running requests and refreshes end, and writes what is to be kept.
     /// If something could not be written, why.
     pub async fn shutdown(mut self) -> Option<String> {
         if let Some(proxy) = self.proxy.take() {
+            self.disconnect_codex().await;
             proxy.drain(DRAIN).await;
         }
         self.inner.grants.drain().await;
@@ -253,6 +271,42 @@ impl Engine {
         self.inner.writer.close().await;
         self.inner.writer.problem()
     }
+
+    async fn disconnect_codex(&mut self) {
+        let data_dir = self.inner.data_dir.clone();
+        // A command may be at it, which is waited for.
+        let done = tokio::task::spawn_blocking(move || codex::disconnect_all(&Record::open(&data_dir)));
+        if let Ok(kept) = done.await {
+            for problem in kept.problems {
+                tracing::warn!("Codex could not be disconnected: {problem}");
+            }
+        }
+        if let Some(guardian) = self.guardian.take() {
+            guardian.dismiss();
+        }
+    }
+}
+
+/// Tells Codex, where it is to be connected, and says what is left to do. `moved`: from which port to which.
+fn connect_codex(data_dir: &Path, urls: &BaseUrls, moved: Option<(u16, u16)>) -> Vec<String> {
+    let kept = codex::connect_all(data_dir, urls);
+    let moved = moved.map(|(from, to)| {
+        let then = if kept.done == 0 {
+            "put the base URLs of this port into Codex's config.toml, or `baton connect`"
+        } else {
+            "Codex's config.toml says so now, and a Codex that runs must be started again"
+        };
+        format!(
+            "Port {from}, where Baton listened last, is taken by another program, so it listens on {to}: {then}."
+        )
+    });
+    let problems = kept.problems.into_iter();
+    let problems = problems.map(|problem| format!("Codex isn't connected: {problem}."));
+    let all: Vec<String> = moved.into_iter().chain(problems).collect();
+    for problem in &all {
+        tracing::warn!("{problem}");
+    }
+    all
 }
 
 impl Drop for Engine {
@@ -277,9 +331,10 @@ impl Inner {
             base_urls: self.base_urls.clone(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
-            problems: [keychain, disk, self.moved.clone()]
+            problems: [keychain, disk]
                 .into_iter()
                 .flatten()
+                .chain(self.at_start.iter().cloned())
                 .collect(),
         };
         self.desk.read(|pool, now| snapshot::of(pool, now, around))
@@ -333,7 +388,7 @@ struct Built {
     desk: Arc<Desk>,
     grants: Arc<Grants>,
     net: Arc<Net>,
-    moved: Option<String>,
+    at_start: Vec<String>,
 }
 
 impl Built {
@@ -366,7 +421,7 @@ impl Built {
             desk,
             grants,
             net,
-            moved: None,
+            at_start: Vec::new(),
         })
     }
 }

@@ -3,11 +3,14 @@
 //! - `edit`: the text, changed; `lines`: which lines of it are Baton's
 //! - `file`: the file, replaced as a whole; `exposure`: who else could read the secret in it;
 //!   `overrides`: what leads Codex past Baton all the same
-//! - `record`: which files are to be connected while Baton runs
+//! - `record`: which files are to be connected while Baton runs; `keep`: they are, and only then
+//! - `guard`: they are disconnected also when Baton is killed
 
 mod edit;
 mod exposure;
 mod file;
+mod guard;
+mod keep;
 mod lines;
 mod overrides;
 #[cfg(test)]
@@ -16,4 +19,7 @@ mod record;
 
 pub use edit::{EditError, Mode, connect, connected, disconnect};
 pub use file::{Change, ConfigError, ConfigFile};
+pub(crate) use guard::Guardian;
+pub use guard::guard;
+pub(crate) use keep::{connect_all, disconnect_all};
 pub use record::{Connected, Record};

@@ -1,0 +1,51 @@
+//! What is to be connected is so while Baton runs, and only then.
+
+use std::path::Path;
+
+use super::{
+    edit::Mode,
+    file::{Change, ConfigError, ConfigFile},
+    record::{Connected, Record},
+};
+use crate::control::protocol::BaseUrls;
+
+/// Codex itself may be writing.
+const TRIES: usize = 3;
+
+/// What came of all that is to be connected.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// How many files are as they are to be.
+    pub(crate) done: usize,
+    /// Why others are not, each with what to do.
+    pub(crate) problems: Vec<String>,
+}
+
+/// To these base URLs, whichever stood there.
+pub(crate) fn connect_all(data_dir: &Path, urls: &BaseUrls) -> Kept {
+    let record = Record::open(data_dir);
+    each(&record, |file, mode| file.connect(urls, mode))
+}
+
+pub(crate) fn disconnect_all(record: &Record) -> Kept {
+    each(record, |file, _| file.disconnect())
+}
+
+fn each(record: &Record, change: impl Fn(&ConfigFile, Mode) -> Result<Change, ConfigError>) -> Kept {
+    let mut kept = Kept::default();
+    for Connected { home, mode } in record.list() {
+        let file = ConfigFile::of(&home);
+        let mut made = Ok(());
+        for _ in 0..TRIES {
+            made = change(&file, mode).and_then(|change| change.make());
+            if !matches!(made, Err(ConfigError::ChangedMeanwhile(_))) {
+                break;
+            }
+        }
+        match made {
+            Ok(()) => kept.done += 1,
+            Err(error) => kept.problems.push(error.to_string()),
+        }
+    }
+    kept
+}
