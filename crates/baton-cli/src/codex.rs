@@ -1,6 +1,7 @@
 //! `baton connect` and `baton disconnect`. Codex's files are changed here, so that it works whether or not Baton runs.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -48,18 +49,70 @@ pub(crate) async fn connect(
 
 pub(crate) fn disconnect(data_dir: Option<&Path>, args: &HomeArgs, out: Out) -> Result<ExitCode, Failure> {
     let options = Options::from_env(data_dir, None)?;
-    let mut homes = homes(args, &options)?;
     let record = Record::open(&options.data_dir);
-    if args.homes.is_empty() {
-        homes.extend(record.list().into_iter().map(|known| known.home));
-        homes.sort();
-        homes.dedup();
-    }
+    let homes = if args.homes.is_empty() {
+        known_homes(&options, &record)?
+    } else {
+        homes(args, &options)?
+    };
     let told = each(&homes, out, |home| disconnect_one(&record, home, args.dry_run));
     if out.json {
         out.print_json(&json!({ "dry_run": args.dry_run, "homes": told.done }));
     }
     told.end()
+}
+
+/// Where a Codex of this person's goes.
+pub(crate) struct Way {
+    config: PathBuf,
+    /// How it is connected, if it is; or why nobody knows.
+    mode: Result<Option<Mode>, String>,
+}
+
+/// Of every Codex that is known.
+pub(crate) fn ways(data_dir: Option<&Path>) -> Result<Vec<Way>, Failure> {
+    let options = Options::from_env(data_dir, None)?;
+    let record = Record::open(&options.data_dir);
+    let way = |home: PathBuf| {
+        let file = ConfigFile::of(&home);
+        Way {
+            config: file.path().to_path_buf(),
+            mode: file.connected().map_err(|error| error.to_string()),
+        }
+    };
+    Ok(known_homes(&options, &record)?.into_iter().map(way).collect())
+}
+
+impl Way {
+    pub(crate) fn text(&self) -> String {
+        let config = self.config.display();
+        match &self.mode {
+            Ok(Some(Mode::Default)) => format!("Codex goes through Baton ({config})."),
+            Ok(Some(Mode::Requests)) => format!("Codex's model requests go through Baton ({config})."),
+            Ok(Some(Mode::Provider)) => {
+                format!("Codex goes through Baton as a provider of its own ({config}).")
+            }
+            Ok(None) => {
+                format!("Codex goes its own way ({config}): `baton connect` lets it go through Baton.")
+            }
+            Err(why) => format!("Where Codex goes isn't known: {why}."),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({ "config": self.config, "mode": self.mode.as_ref().ok(), "error": self.mode.as_ref().err() })
+    }
+}
+
+/// Codex's own, and every other that is to be connected.
+fn known_homes(options: &Options, record: &Record) -> Result<Vec<PathBuf>, Failure> {
+    let recorded = record.list().into_iter().map(|known| known.home);
+    unique(options.codex_homes.iter().cloned().chain(recorded))
+}
+
+fn unique(homes: impl Iterator<Item = PathBuf>) -> Result<Vec<PathBuf>, Failure> {
+    let homes: Result<BTreeSet<_>, _> = homes.map(|home| absolute(&home)).collect();
+    Ok(homes?.into_iter().collect())
 }
 
 /// What came of one home: for programs, and for people.
@@ -182,12 +235,7 @@ fn homes(args: &HomeArgs, options: &Options) -> Result<Vec<PathBuf>, Failure> {
     } else {
         &args.homes
     };
-    let mut homes = homes
-        .iter()
-        .map(|home| absolute(home))
-        .collect::<Result<Vec<_>, _>>()?;
-    homes.sort();
-    homes.dedup();
+    let homes = unique(homes.iter().cloned())?;
     if homes.is_empty() {
         return Err(Failure::new(
             "there is no home folder to find Codex's in: name it with --home",

@@ -24,7 +24,7 @@ pub(crate) async fn run(
     // A command's own output is what counts: only trouble is logged unless asked for.
     serve::log_to_stderr(log, "warn")?;
     let asks = match command {
-        Command::Status => return look(data_dir, async |baton| status(baton, out).await).await,
+        Command::Status => return look(data_dir, async |baton| status(baton, data_dir, out).await).await,
         Command::Why => return look(data_dir, async |baton| why(baton, out).await).await,
         Command::Log { limit } => {
             return look(data_dir, async |baton| log_lines(baton, limit, out).await).await;
@@ -141,11 +141,14 @@ fn answer(reply: Reply, out: Out) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn status(baton: &mut Baton, out: Out) -> Result<(), Failure> {
+async fn status(baton: &mut Baton, data_dir: Option<&Path>, out: Out) -> Result<(), Failure> {
     let snapshot = baton.snapshot().await?;
     let running = baton.is_running();
+    let codex = codex::ways(data_dir)?;
     if out.json {
-        out.print_json(&show::status_json(&snapshot, running));
+        let mut json = show::status_json(&snapshot, running);
+        json["codex"] = codex.iter().map(codex::Way::json).collect();
+        out.print_json(&json);
         return Ok(());
     }
     let next = match baton.call(Ask::Why).await? {
@@ -153,6 +156,9 @@ async fn status(baton: &mut Baton, out: Out) -> Result<(), Failure> {
         other => return Err(unexpected(&other)),
     };
     out.print(&show::status(&snapshot, running, &next, out.style));
+    for way in codex {
+        out.print(&way.text());
+    }
     Ok(())
 }
 

@@ -52,10 +52,10 @@ pub(crate) async fn run(
 
 fn set_up(urls: &BaseUrls) -> String {
     format!(
-        "Baton is running; Ctrl-C ends it. `baton connect` lets Codex go through it, for as long as it runs. By hand, these \
-         two lines at the top of Codex's config.toml (~/.codex/config.toml) do the same, above any [table]:\n\n  \
-         openai_base_url = \"{}\"\n  chatgpt_base_url = \"{}\"\n\nThey differ on purpose, and hold a secret of this \
-         machine: treat them like a password.",
+        "Baton is running. `baton connect` lets Codex go through it, for as long as it runs. By hand, these two lines at the \
+         top of Codex's config.toml (~/.codex/config.toml), above any [table], do the same:\n\n  openai_base_url = \
+         \"{}\"\n  chatgpt_base_url = \"{}\"\n\nThey differ on purpose, and hold a secret of this machine: treat them like a \
+         password.\nCtrl-C ends Baton; lines that were put in by hand must be removed then, or Codex finds nobody there.",
         urls.openai_base_url, urls.chatgpt_base_url
     )
 }

@@ -48,10 +48,16 @@ fn codex_is_connected_to_the_running_baton_and_disconnected_byte_for_byte() {
     let said = place.baton(&["connect"]).fine();
     assert!(said.contains("goes through Baton already"), "{said}");
     assert_eq!(place.config(".codex"), connected);
+    let json = place.baton(&["status", "--json"]).json();
+    assert_eq!(json["codex"][0]["mode"], "default");
+    let said = place.baton(&["status"]).fine();
+    assert!(said.contains("Codex goes through Baton ("), "{said}");
 
     let said = place.baton(&["disconnect"]).fine();
     assert!(said.contains("its own way again"), "{said}");
     assert_eq!(place.config(".codex"), CONFIG);
+    let said = place.baton(&["status"]).fine();
+    assert!(said.contains("Codex goes its own way ("), "{said}");
 }
 
 #[test]

@@ -8,7 +8,9 @@ use std::{
 
 use super::{
     edit::{self, EditError, Mode},
-    exposure, overrides,
+    exposure,
+    lines::MARK,
+    overrides,
 };
 use crate::{control::protocol::BaseUrls, store::files};
 
@@ -76,11 +78,9 @@ impl ConfigFile {
 
     pub fn disconnect(&self) -> Result<Change, ConfigError> {
         let before = self.read()?;
-        // One that is not connected may be as broken as it likes.
+        // One without anything of Baton's may be as broken as it likes.
         let after = match before.as_deref() {
-            Some(text) if edit::connected(text).is_some() => {
-                edit::disconnect(text).map_err(|error| self.wrong(error))?
-            }
+            Some(text) if text.contains(MARK) => edit::disconnect(text).map_err(|error| self.wrong(error))?,
             _ => before.clone(),
         };
         Ok(self.change(before, after))
@@ -197,6 +197,17 @@ mod tests {
         assert!(said.ends_with("Nothing was changed"), "{said}");
         assert!(!file.disconnect().unwrap().changes(), "Baton isn't in it");
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_that_broke_while_it_was_connected_is_named_when_it_is_to_be_disconnected() {
+        let (_home, file) = home_with("a = 1\n");
+        file.connect(&urls(1), Mode::Default).unwrap().make().unwrap();
+        let text = fs::read_to_string(file.path()).unwrap() + "[tui\n";
+        fs::write(file.path(), &text).unwrap();
+        let said = file.disconnect().unwrap_err().to_string();
+        assert!(said.contains("config.toml, line 6, column"), "{said}");
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
     }
 
     #[test]
