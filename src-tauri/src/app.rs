@@ -9,7 +9,7 @@ use tauri::{AppHandle, RunEvent};
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::display;
 use crate::engine::{self, Source};
 use crate::tray::menu::Action;
@@ -28,16 +28,29 @@ pub fn run(args: &Args) -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
 
-    if let Err(reason) = display::check() {
-        eprintln!("baton-desktop: {reason}");
-        return reason.exit_code();
-    }
     let options = match Options::from_env(args.data_dir.as_deref(), None) {
         Ok(options) => options,
         Err(error) => return failed(&error),
     };
+    if let Some(Command::Guard) = args.command {
+        return guard(&options);
+    }
+    if let Err(reason) = display::check() {
+        eprintln!("baton-desktop: {reason}");
+        return reason.exit_code();
+    }
     match start(args, options) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn guard(options: &Options) -> ExitCode {
+    match baton_engine::runtime() {
+        Ok(runtime) => {
+            runtime.block_on(baton_engine::codex::guard(&options.data_dir));
+            ExitCode::SUCCESS
+        }
         Err(error) => failed(&error),
     }
 }
@@ -54,7 +67,7 @@ fn start(args: &Args, options: Options) -> tauri::Result<()> {
             let source = if attach {
                 engine::attach(options.data_dir)
             } else {
-                engine::host(options)
+                engine::host(options, std::env::current_exe().ok())
             };
             let (clicks, clicked) = mpsc::unbounded_channel();
             let tray = Tray::new(app.handle(), &source.view(), clicks)?;

@@ -2,17 +2,28 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// Baton in the tray: which Codex account is active, and what is left of each.
 #[derive(Debug, Parser)]
-#[command(name = "baton-desktop", version)]
+#[command(name = "baton-desktop", version, disable_help_subcommand = true)]
 pub struct Args {
     /// Show a Baton that already runs (`baton serve`, `baton demo`) instead of starting one here
     #[arg(long)]
     pub attach: bool,
 
     /// Where Baton keeps its settings and records, and finds a running Baton
-    #[arg(long, value_name = "DIR", env = "BATON_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "BATON_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What this program starts itself as.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Disconnects Codex should the Baton die that started it
+    #[command(hide = true)]
+    Guard,
 }

@@ -71,9 +71,9 @@ impl Source {
     }
 }
 
-/// Starts an engine in this process.
-pub(crate) fn host(options: Options) -> Source {
-    Source::spawn(|views, stopped| serve(options, views, stopped))
+/// Starts an engine in this process; `guardian` is the program that watches over it.
+pub(crate) fn host(options: Options, guardian: Option<PathBuf>) -> Source {
+    Source::spawn(|views, stopped| serve(options, guardian, views, stopped))
 }
 
 /// Looks at the Baton that runs with this data directory, now or later.
@@ -93,8 +93,13 @@ pub(crate) fn attach(data_dir: PathBuf) -> Source {
     })
 }
 
-async fn serve(options: Options, views: watch::Sender<View>, mut stopped: oneshot::Receiver<()>) {
-    let engine = match Engine::start(options).await {
+async fn serve(
+    options: Options,
+    guardian: Option<PathBuf>,
+    views: watch::Sender<View>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut engine = match Engine::start(options).await {
         Ok(engine) => engine,
         Err(error) => {
             tracing::error!(%error, "Baton could not start");
@@ -106,6 +111,9 @@ async fn serve(options: Options, views: watch::Sender<View>, mut stopped: onesho
             return;
         }
     };
+    if let Some(program) = guardian {
+        engine.start_guardian(&program);
+    }
     let mut changes = engine.changes();
     loop {
         changes.mark_unchanged();
@@ -183,7 +191,7 @@ mod tests {
         let mut attached = attach(dir.path().to_owned());
         until(&mut attached, |view| *view == View::Away).await;
 
-        let mut hosted = host(options(dir.path()));
+        let mut hosted = host(options(dir.path()), None);
         let View::Pool(here) = until(&mut hosted, is_pool).await else {
             unreachable!()
         };
@@ -201,10 +209,10 @@ mod tests {
     #[tokio::test]
     async fn a_second_engine_on_the_same_folder_says_why_it_cannot_start() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut first = host(options(dir.path()));
+        let mut first = host(options(dir.path()), None);
         until(&mut first, is_pool).await;
 
-        let mut second = host(options(dir.path()));
+        let mut second = host(options(dir.path()), None);
         let view = until(&mut second, |view| *view != View::Starting).await;
         assert!(
             matches!(&view, View::Failed { reason } if reason.contains("runs already")),
@@ -217,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn a_stop_over_the_control_socket_ends_a_hosted_engine() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut hosted = host(options(dir.path()));
+        let mut hosted = host(options(dir.path()), None);
         until(&mut hosted, is_pool).await;
 
         let mut client = Client::connect(dir.path()).await.expect("a running Baton");

@@ -20,4 +20,4 @@ mod tray;
 mod view;
 
 pub use app::run;
-pub use args::Args;
+pub use args::{Args, Command};
