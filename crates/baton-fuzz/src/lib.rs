@@ -4,6 +4,7 @@
 //! A check panics where something doesn't hold. Beyond "no panic" it compares the parser with a slower one
 //! (`serde_json` with a tree), with itself (split elsewhere, written and read again), or with a bound.
 
+mod codex;
 mod engine;
 mod http_text;
 mod json;
@@ -27,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("answers", streams::answers),
     ("auth_json", sign_in::auth_json),
     ("body", engine::body),
+    ("codex_config", codex::config),
     ("control", engine::control),
     ("error", streams::error),
     ("guard", engine::guard),
