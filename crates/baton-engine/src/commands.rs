@@ -66,6 +66,7 @@ impl Commands {
                     "Strategy: {}, from the next request on.",
                     strategy.title()
                 ))
+                .await
             }
             Command::SetOnRecovery { on_recovery } => {
                 self.desk.change(|pool, _, _| pool.set_on_recovery(on_recovery));
@@ -73,6 +74,7 @@ impl Commands {
                     baton_core::OnRecovery::Stay => "The active account stays until exhausted.",
                     baton_core::OnRecovery::Return => "Returns to the primary when it recovers.",
                 })
+                .await
             }
             Command::SetWaitForRecovery { seconds } => {
                 let wait = Duration::from_secs(seconds);
@@ -83,6 +85,7 @@ impl Commands {
                 self.save_policy(format!(
                     "Codex is kept waiting for up to {seconds} s when an account recovers by then."
                 ))
+                .await
             }
             Command::Why => Ok(Reply::Why {
                 next: self.desk.read(|pool, now| choose(pool, &Request::default(), now)),
@@ -282,9 +285,11 @@ impl Commands {
         }
     }
 
-    fn save_policy(&self, message: impl Into<String>) -> Answer {
+    async fn save_policy(&self, message: impl Into<String>) -> Answer {
         let policy = self.desk.read(|pool, _| *pool.policy());
-        match settings::save_policy(&self.data_dir, &policy) {
+        let dir = self.data_dir.clone();
+        let saved = tokio::task::spawn_blocking(move || settings::save_policy(&dir, &policy)).await;
+        match saved.map_err(failed)? {
             Ok(()) => done(message),
             Err(error) => Err(ControlError::new(
                 ErrorKind::Failed,

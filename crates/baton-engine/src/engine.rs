@@ -86,9 +86,6 @@ struct Inner {
 impl Engine {
     /// Serves: the proxy on loopback, and the control socket.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        if let Err(error) = files::survive_size_limits() {
-            tracing::debug!(%error, "a file that may not grow would end Baton");
-        }
         let mut built = Built::new(&options)?;
         let mut moved = None;
         let listener = match (options.port, built.settings.port, built.private.port()) {
@@ -393,6 +390,9 @@ struct Built {
 
 impl Built {
     fn new(options: &Options) -> Result<Self, StartError> {
+        if let Err(error) = files::survive_size_limits() {
+            tracing::debug!(%error, "a file that may not grow would end Baton");
+        }
         let lock = Lock::acquire(&options.data_dir)?;
         let settings = Settings::load(&options.data_dir)?;
         let private = Private::open(&options.data_dir)?;

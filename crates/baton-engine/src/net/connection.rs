@@ -96,6 +96,7 @@ impl Connection {
 }
 
 /// An answer's body, with the connection that it comes from. Dropped before its end, it takes the connection with it.
+/// What is left of a streamed request goes on being sent while the answer is read.
 #[derive(Debug)]
 pub struct Answered {
     body: Incoming,
@@ -107,11 +108,20 @@ pub struct Answered {
 
 impl Answered {
     pub(super) fn new(body: Incoming, connection: Connection, origin: Origin, idle: &Arc<Idle>) -> Self {
-        Self {
+        let mut answered = Self {
             body,
             connection: Some(connection),
             origin,
             idle: Arc::downgrade(idle),
+        };
+        answered.look_for_the_end();
+        answered
+    }
+
+    /// Who knows a body's length doesn't ask whether anything comes after it.
+    fn look_for_the_end(&mut self) {
+        if self.body.is_end_stream() {
+            self.over();
         }
     }
 
@@ -138,10 +148,16 @@ impl HttpBody for Answered {
             connection.move_on(context);
             polled = Pin::new(&mut this.body).poll_frame(context);
         }
-        if let Poll::Ready(None) = polled {
-            this.over();
+        match polled {
+            Poll::Ready(None) => this.over(),
+            Poll::Ready(Some(_)) => this.look_for_the_end(),
+            Poll::Pending => {}
         }
         polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {

@@ -11,7 +11,7 @@ use tokio::{task::AbortHandle, time::Instant};
 
 use super::connection::Connection;
 
-/// Closed when nobody has used it for this long; twice as long where that falls between two looks.
+/// Not used again after this long, and closed at the next look, which comes as often.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// Whom a connection leads to.
@@ -42,7 +42,7 @@ impl Idle {
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         loop {
             let mut kept = self.lock().kept.get_mut(origin)?.pop()?;
-            if kept.connection.is_free() {
+            if kept.since.elapsed() < KEPT && kept.connection.is_free() {
                 return Some(kept.connection);
             }
         }

@@ -82,6 +82,31 @@ async fn a_request_names_its_host_and_one_connection_serves_one_after_the_other(
     assert!(upstream.is_left_alone().await);
 }
 
+/// hyper's server, for one, doesn't ask for more once it has the promised length.
+#[tokio::test]
+async fn an_answer_read_to_its_known_length_leaves_its_connection_to_the_next_request() {
+    for (answers, frames) in [(HELLO, 1), ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 0)] {
+        let (net, upstream) = (Net::new().unwrap(), Upstream::new().await);
+        let serve = async {
+            let mut stream = upstream.accept().await;
+            answer(&mut stream, answers).await;
+            answer(&mut stream, answers).await;
+            stream
+        };
+        let ask = async {
+            for _ in 0..2 {
+                let mut answered = net.send(upstream.request()).await.unwrap();
+                for _ in 0..frames {
+                    answered.frame().await.unwrap().unwrap();
+                }
+                assert!(answered.body().is_end_stream());
+            }
+        };
+        tokio::join!(serve, ask);
+        assert!(upstream.is_left_alone().await);
+    }
+}
+
 #[tokio::test]
 async fn two_requests_at_a_time_have_a_connection_each() {
     let (net, upstream) = (Net::new().unwrap(), Upstream::new().await);

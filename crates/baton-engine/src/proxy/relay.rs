@@ -159,14 +159,7 @@ pub(super) struct Relay {
 impl Relay {
     /// Passes on as it is.
     pub(super) fn raw(held: Vec<Bytes>, upstream: Option<Answered>, entry: Entry, running: Running) -> Self {
-        Self {
-            held: held.into(),
-            upstream,
-            watch: None,
-            entry,
-            end: End::Whole,
-            _running: running,
-        }
+        Self::new(held, upstream, None, entry, running)
     }
 
     /// Delivers what was held, and goes on watching.
@@ -177,10 +170,26 @@ impl Relay {
         entry: Entry,
         running: Running,
     ) -> Self {
-        Self {
-            watch: Some(watch),
-            ..Self::raw(held, Some(upstream), entry, running)
-        }
+        Self::new(held, Some(upstream), Some(watch), entry, running)
+    }
+
+    fn new(
+        held: Vec<Bytes>,
+        upstream: Option<Answered>,
+        watch: Option<Watch>,
+        entry: Entry,
+        running: Running,
+    ) -> Self {
+        let mut relay = Self {
+            held: held.into(),
+            upstream,
+            watch,
+            entry,
+            end: End::Whole,
+            _running: running,
+        };
+        relay.look_for_the_end();
+        relay
     }
 
     pub(super) fn boxed(self) -> Body {
@@ -208,6 +217,13 @@ impl Relay {
         {
             Some(failure) => self.failed(chunk, &failure),
             None => chunk,
+        }
+    }
+
+    /// Of a body whose length is known, nobody asks what comes after it.
+    fn look_for_the_end(&mut self) {
+        if self.upstream.as_ref().is_none_or(HttpBody::is_end_stream) && self.end == End::Whole {
+            self.ended(false);
         }
     }
 
@@ -262,6 +278,7 @@ impl HttpBody for Relay {
                     if let Ok(data) = frame.into_data() {
                         let data = self.next(data);
                         self.held.push_back(data);
+                        self.look_for_the_end();
                     }
                 }
                 Some(Err(_)) => self.ended(true),
