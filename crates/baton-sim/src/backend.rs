@@ -18,6 +18,7 @@ use crate::log::{Entry, Kind, Log, Outcome, Transport, ViolationKind};
 use crate::meter::Account;
 use crate::quota;
 use crate::scenario::Scenario;
+use crate::sign_in::SignIns;
 use crate::token::{BearerError, Grants, jti, seal, unseal};
 
 /// The prefix of turn states.
@@ -28,6 +29,7 @@ const TURN_STATE: &str = "ts_";
 pub(crate) struct State {
     pub(crate) accounts: Vec<Account>,
     pub(crate) grants: Grants,
+    pub(crate) sign_ins: SignIns,
 }
 
 /// Everything that the connections share.
@@ -90,7 +92,11 @@ impl Backend {
             log: Log::new(),
             faults,
             ids,
-            state: Mutex::new(State { accounts, grants }),
+            state: Mutex::new(State {
+                accounts,
+                grants,
+                sign_ins: SignIns::default(),
+            }),
             responses: AtomicU64::new(0),
             bulk,
             scenario,

@@ -21,6 +21,10 @@ impl AccountHandle {
         Self { backend, index }
     }
 
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
     /// The text of an `auth.json` with the newest tokens of the account's first sign-in.
     #[must_use]
     pub fn auth_json(&self) -> String {
@@ -168,7 +172,7 @@ fn auth_json(tokens: Option<&Tokens>, state: &State, account: usize, now: i64) -
 }
 
 /// A Unix time in milliseconds as `2026-11-22T06:49:33.709Z`.
-fn rfc3339(millis: i64) -> String {
+pub(crate) fn rfc3339(millis: i64) -> String {
     let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
     // Days since 0000-03-01, so that a leap day ends its year.
     let z = days + 719_468;

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::fault::{At, Facts, Fault};
 use crate::log::{Entry, Kind, Outcome};
 use crate::wire::Control;
-use crate::{issuer, post, quota, websocket};
+use crate::{issuer, post, quota, sign_in, websocket};
 
 /// The body of every answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Dropped>;
@@ -95,6 +95,9 @@ pub(crate) async fn handle(
         }
         Kind::Upgrade => websocket::upgrade(guard, connection, facts, request).await,
         Kind::Token => issuer::token(guard, &connection, facts, request).await,
+        Kind::Authorize | Kind::DeviceCode | Kind::DevicePoll => {
+            sign_in::answer(guard, &connection, facts, request).await
+        }
         _ => side_route(&guard, &connection, &facts, &request).await,
     }
 }
@@ -114,6 +117,9 @@ fn kind_of(method: &Method, path: &str, request: &Request<Incoming>) -> Kind {
         ("GET", "wham/usage") => Kind::Usage,
         ("GET", "wham/rate-limit-reset-credits") => Kind::ResetCredits,
         ("POST", "/oauth/token") => Kind::Token,
+        ("GET", "/oauth/authorize") => Kind::Authorize,
+        ("POST", "/api/accounts/deviceauth/usercode") => Kind::DeviceCode,
+        ("POST", "/api/accounts/deviceauth/token") => Kind::DevicePoll,
         _ => Kind::Other,
     }
 }

@@ -1,4 +1,4 @@
-//! The issuer of tokens: `POST /oauth/token`. Sign-in (authorize, device code) will join it here.
+//! The issuer of tokens: `POST /oauth/token`, for refresh tokens and the codes of [`crate::sign_in`].
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -10,9 +10,10 @@ use crate::failure::Failure;
 use crate::fault::{At, Facts};
 use crate::http::{Body, Connection, Dropped, Guard, HeadFault, head_fault, json_answer, refused};
 use crate::log::{Outcome, ViolationKind};
+use crate::sign_in::CodeError;
 use crate::token::Tokens;
 
-/// Exchanges a refresh token, once.
+/// Exchanges a refresh token or a sign-in's code, once.
 pub(crate) async fn token(
     guard: Guard,
     connection: &Connection,
@@ -46,16 +47,12 @@ pub(crate) async fn token(
     {
         return Ok(answer);
     }
-    if form["grant_type"] != "refresh_token" {
-        let failure = Failure::new(
-            400,
-            "invalid_request_error",
-            "unsupported_grant_type",
-            "Unknown grant type",
-        );
-        return Ok(refused(backend, entry, &failure));
-    }
-    match exchange(backend, refresh_token) {
+    let exchanged = match form["grant_type"].as_str() {
+        Some("refresh_token") => exchange(backend, refresh_token),
+        Some("authorization_code") if is_form => redeem(backend, entry, &form),
+        _ => Err("unsupported_grant_type"),
+    };
+    match exchanged {
         Ok(tokens) => {
             if let Some(fault) = backend.fault_at(entry, &facts, |at| at == At::AfterRoute(facts.kind))
                 && let HeadFault::Answer(answer) = head_fault(backend, entry, connection, &fault).await?
@@ -83,6 +80,24 @@ pub(crate) async fn token(
     }
 }
 
+/// A new sign-in for a code.
+fn redeem(backend: &Backend, entry: u64, form: &Value) -> Result<Tokens, &'static str> {
+    let now = backend.clock.now_unix_millis();
+    let mut state = backend.state();
+    let state = &mut *state;
+    let account = state.sign_ins.redeem(form, now).map_err(|error| {
+        if error == CodeError::Used {
+            backend.log.violate(entry, None, ViolationKind::CodeReused);
+        }
+        "invalid_grant"
+    })?;
+    let script = &state.accounts[account].script;
+    backend
+        .log
+        .edit(entry, |entry| entry.account = Some(script.name.clone()));
+    Ok(state.grants.sign_in(account, script, &backend.ids, now))
+}
+
 fn exchange(backend: &Backend, refresh_token: &str) -> Result<Tokens, &'static str> {
     let now = backend.clock.now_unix_millis();
     let mut state = backend.state();
@@ -97,6 +112,9 @@ fn refresh_failure(code: &'static str) -> Failure {
         let body = r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#;
         return Failure::new(400, "invalid_grant", code, "Unknown or invalid refresh token.")
             .body("application/json", body);
+    }
+    if code == "unsupported_grant_type" {
+        return Failure::new(400, "invalid_request_error", code, "Unknown grant type");
     }
     let message = match code {
         "refresh_token_reused" => {

@@ -29,8 +29,8 @@
 //!
 //! Inside, a request's way: `wire` (a socket that can be cut) → `tls` → `http` (routes) → `post` or `websocket`
 //! → `ask` (what is wanted) → `admit` (refuse, or charge `meter` and answer) → `answer` (the model's events) →
-//! `strike` (plays them, faults included). `quota` writes readings, `token` issues JWTs, `issuer` refreshes them,
-//! `ids` is the seeded source of every id, `backend` what all of them share.
+//! `strike` (plays them, faults included). `quota` writes readings, `token` issues JWTs, `issuer` hands them out for
+//! refresh tokens and codes, `sign_in` hands out the codes, `ids` is the seeded source of every id, `backend` what all of them share.
 
 pub mod client;
 pub mod clock;
@@ -53,6 +53,7 @@ mod meter;
 mod port;
 mod post;
 mod quota;
+mod sign_in;
 mod strike;
 mod tls;
 mod token;
@@ -68,4 +69,5 @@ pub use log::{Entry, Kind, Log, Outcome, Transport, Violation, ViolationKind};
 pub use port::lasting_port;
 pub use scenario::{Crossing, LimitForm, Output, Percent, Scenario};
 pub use script::{AccountScript, FamilyScript, Slot, WindowScript};
+pub use sign_in::Consent;
 pub use sim::Sim;

@@ -38,6 +38,12 @@ pub enum Kind {
     ResetCredits,
     /// `POST /oauth/token`.
     Token,
+    /// `GET /oauth/authorize`: the page that a person signs in on.
+    Authorize,
+    /// `POST /api/accounts/deviceauth/usercode`.
+    DeviceCode,
+    /// `POST /api/accounts/deviceauth/token`.
+    DevicePoll,
     /// A route that the backend doesn't know.
     Other,
 }
@@ -103,6 +109,8 @@ pub enum ViolationKind {
     PreviousResponseOnHttp,
     /// A refresh token used a second time.
     RefreshTokenReused,
+    /// A sign-in's code used a second time.
+    CodeReused,
 }
 
 /// One request.

@@ -20,6 +20,7 @@ use crate::handle::AccountHandle;
 use crate::http::{self, Connection};
 use crate::log::{Kind, Log, Transport};
 use crate::scenario::Scenario;
+use crate::sign_in::Consent;
 use crate::tls::Authority;
 use crate::wire::{Control, Wire};
 
@@ -98,7 +99,7 @@ impl Sim {
         format!("http://{}/backend-api", self.http)
     }
 
-    /// `http://127.0.0.1:PORT`, which serves `/oauth/token`.
+    /// `http://127.0.0.1:PORT`, which serves `/oauth/` and `/api/accounts/deviceauth/`.
     #[must_use]
     pub fn issuer_url(&self) -> String {
         format!("http://{}", self.http)
@@ -163,6 +164,23 @@ impl Sim {
             Some(index) => AccountHandle::new(self.shared.backend.clone(), index),
             None => panic!("the scenario has no account {name:?}"),
         }
+    }
+
+    /// What the person does on the sign-in page from now on; else they agree as the first account.
+    pub fn consent(&self, consent: Consent) {
+        self.shared.backend.state().sign_ins.consent = Some(consent);
+    }
+
+    /// The person enters a device's code, signed in as this account; whether the code waits for that.
+    ///
+    /// # Panics
+    /// If the scenario has no such account.
+    #[must_use]
+    pub fn approve_device(&self, user_code: &str, account: &str) -> bool {
+        let account = self.account(account).index();
+        let now = self.shared.backend.clock.now_unix_millis();
+        let mut state = self.shared.backend.state();
+        state.sign_ins.approve(user_code, account, now)
     }
 
     /// The account of the CLI's own login.

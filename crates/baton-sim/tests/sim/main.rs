@@ -4,6 +4,7 @@ mod bindings;
 mod faults;
 mod limits;
 mod program;
+mod sign_in;
 mod tokens;
 mod turns;
 
@@ -34,7 +35,7 @@ async fn call(
     let mut socket = tokio::net::TcpStream::connect(url.socket_addrs(|| None)?.as_slice()).await?;
     let mut request = format!(
         "{method} {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n",
-        url.path()
+        &url[url::Position::BeforePath..]
     );
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
