@@ -30,6 +30,7 @@ fn the_menu_names_the_active_account_and_follows_a_switch() {
                 upstream: sim.base_url().parse().expect("a URL"),
                 issuer: sim.issuer_url().parse().expect("a URL"),
                 port: Some(0),
+                sign_in_ports: vec![0],
                 codex_homes: Vec::new(),
                 clock: Arc::new(SystemClock),
                 vault: Some(Arc::new(MemoryVault::new())),

@@ -3,18 +3,19 @@
 use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use baton_core::{
-    Account, AccountId, CommandError, Event, Identity, Percent, Pool, Request, Timestamp, WindowLength,
-    choose, explain,
+    AccountId, CommandError, Event, Percent, Pool, Request, Timestamp, WindowLength, choose, explain,
 };
 use baton_wire::auth_json;
 
 use crate::{
+    admission::Admission,
     control::protocol::{Command, ControlError, ErrorKind, Reply},
     desk::Desk,
     grants::{
-        GrantError, Grants,
+        Grants,
         import::{self, Imported, SignIn},
     },
+    signin::SignIns,
     store::{Store, Writer, settings},
     words::PoolWords,
 };
@@ -24,6 +25,8 @@ pub(crate) struct Commands {
     pub grants: Arc<Grants>,
     pub store: Arc<Store>,
     pub writer: Arc<Writer>,
+    pub admission: Arc<Admission>,
+    pub sign_ins: SignIns,
     pub data_dir: PathBuf,
     pub codex_homes: Vec<PathBuf>,
 }
@@ -93,6 +96,10 @@ impl Commands {
             }),
             Command::Log { limit } => self.log(limit).await,
             Command::AddFrom { path, label } => self.add_from(&path, &label).await,
+            Command::SignIn { label, way } => self.sign_ins.begin(&label, way).await,
+            Command::SignInWait { id, seen } => self.sign_ins.wait(id, seen).await,
+            Command::SignInPaste { id, address } => self.sign_ins.paste(id, &address).await,
+            Command::SignInCancel { id } => self.sign_ins.cancel(id).await,
             Command::Remove { account } => self.remove(&account).await,
             Command::Rename { account, label: new } => self.change(&account, |pool, id, _, _| {
                 let old = label(pool, id);
@@ -206,8 +213,9 @@ impl Commands {
             .await
             .map_err(failed)?
             .map_err(|error| invalid(error.to_string()))?;
-        let (id, message) = self.add(sign_in, label).await?;
-        if let Some(problem) = self.recorded().await {
+        let admitted = self.admission.add(sign_in, label).await?;
+        let (id, message) = (admitted.id, admitted.message);
+        if let Some(problem) = self.admission.recorded().await {
             let message = format!(
                 "{message} But Baton can't record this account yet ({problem}), so {} was left where it is: once \
                  `baton status` shows no problem any more, remove that file, for two programs that refresh one sign-in \
@@ -227,46 +235,11 @@ impl Commands {
         Ok(Reply::Added { account: id, message })
     }
 
-    /// The pool as it stands is on disk, or why not.
-    async fn recorded(&self) -> Option<String> {
-        self.writer.pool(self.desk.read(|pool, _| pool.clone()));
-        self.writer.flush().await;
-        self.writer.problem()
-    }
-
     pub(crate) async fn add_auth_json(&self, json: &[u8], label: &str) -> Result<AccountId, ControlError> {
         let file = auth_json::parse(json).map_err(|error| invalid(error.to_string()))?;
         let sign_in =
             SignIn::new(file.tokens).ok_or_else(|| invalid("this auth.json doesn't say whose it is"))?;
-        Ok(self.add(sign_in, label).await?.0)
-    }
-
-    async fn add(&self, sign_in: SignIn, label: &str) -> Result<(AccountId, String), ControlError> {
-        let label = label.trim();
-        let identity = sign_in.tokens.identity.clone();
-        if let Some((id, label)) = self.desk.read(|pool, _| known(pool, &identity)) {
-            self.grants.store(id, sign_in.tokens).await.map_err(grant)?;
-            self.desk
-                .change(|pool, now, events| pool.renewed(id, now, events))
-                .map_err(failed)?;
-            return Ok((id, format!("This is {label} again, renewed; nothing added.")));
-        }
-        self.desk
-            .read(|pool, _| pool.check_label(label, None))
-            .map_err(|error| invalid(error.to_string()))?;
-        let id = self.store.next_account_id().map_err(failed)?;
-        self.grants.store(id, sign_in.tokens).await.map_err(grant)?;
-        let mut account = Account::new(id, identity, label);
-        account.plan = sign_in.plan;
-        if let Err(error) = self
-            .desk
-            .change(|pool, now, events| pool.add(account, now, events))
-        {
-            // Somebody was quicker: nothing half-made stays behind.
-            let _ = self.grants.remove(id).await;
-            return Err(invalid(error.to_string()));
-        }
-        Ok((id, format!("{label} is added; its grant is in the keychain.")))
+        Ok(self.admission.add(sign_in, label).await?.id)
     }
 
     async fn remove(&self, account: &str) -> Answer {
@@ -310,14 +283,6 @@ impl std::fmt::Debug for Commands {
     }
 }
 
-fn known(pool: &Pool, identity: &Identity) -> Option<(AccountId, String)> {
-    let state = pool
-        .accounts()
-        .iter()
-        .find(|state| state.account.identity == *identity)?;
-    Some((state.account.id, state.account.label.to_string()))
-}
-
 /// By label, whatever its case, or by number.
 fn select(pool: &Pool, wanted: &str) -> Result<AccountId, ControlError> {
     let wanted = wanted.trim();
@@ -351,13 +316,6 @@ fn refused(pool: &Pool, error: &CommandError, now: Timestamp) -> ControlError {
         ),
         error => error.to_string(),
     })
-}
-
-fn grant(error: GrantError) -> ControlError {
-    match error {
-        GrantError::Keychain(error) => ControlError::new(ErrorKind::Keychain, error.to_string()),
-        error => failed(error),
-    }
 }
 
 fn done(message: impl Into<String>) -> Answer {

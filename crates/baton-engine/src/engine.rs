@@ -14,7 +14,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Options, background,
+    Options,
+    admission::Admission,
+    background,
     codex::{self, Guardian, Record},
     commands::Commands,
     control::{
@@ -27,6 +29,7 @@ use crate::{
     net::{Net, NetError},
     options::DEFAULT_PORT,
     proxy::{self, ListenError, Listener, Proxy},
+    signin::{Service, SignIns},
     snapshot::{self, Surroundings},
     store::{
         Store, StoreError, Writer, files,
@@ -127,14 +130,25 @@ impl Engine {
         );
         let mut engine = Self::assemble(&options, built, base_urls, Box::new(running));
         engine.proxy = Some(proxy);
-        let handler = Arc::clone(&engine.inner) as Arc<dyn Handler>;
-        let stopping = engine.stopping.clone();
-        engine.background.push(tokio::spawn(async move {
+        engine.answer(control);
+        Ok(engine)
+    }
+
+    /// [`Self::offline`] with the control socket: for a command that waits for a person, while others are answered.
+    pub async fn answering(options: Options) -> Result<Self, StartError> {
+        let mut engine = Self::offline(options.clone()).await?;
+        engine.answer(Server::bind(&options.data_dir).await?);
+        Ok(engine)
+    }
+
+    fn answer(&mut self, control: Server) {
+        let handler = Arc::clone(&self.inner) as Arc<dyn Handler>;
+        let stopping = self.stopping.clone();
+        self.background.push(tokio::spawn(async move {
             if let Err(error) = control.run(handler, stopping.cancelled()).await {
                 tracing::error!(%error, "commands are no longer answered");
             }
         }));
-        Ok(engine)
     }
 
     /// The same data with no listener and no socket: for a person's commands while no Baton runs.
@@ -173,11 +187,28 @@ impl Engine {
                 stopping.clone(),
             )),
         ];
+        let admission = Arc::new(Admission::new(
+            Arc::clone(&built.desk),
+            Arc::clone(&built.grants),
+            Arc::clone(&built.store),
+            Arc::clone(&built.writer),
+        ));
+        let service = Service {
+            net: built.net,
+            issuer: options.issuer.clone(),
+        };
         let commands = Commands {
             desk: Arc::clone(&built.desk),
             grants: Arc::clone(&built.grants),
             store: built.store,
             writer: Arc::clone(&built.writer),
+            sign_ins: SignIns::new(
+                service,
+                Arc::clone(&admission),
+                Arc::clone(&options.clock),
+                options.sign_in_ports.clone(),
+            ),
+            admission,
             data_dir: options.data_dir.clone(),
             codex_homes: options.codex_homes.clone(),
         };
@@ -257,6 +288,7 @@ impl Engine {
             self.disconnect_codex().await;
             proxy.drain(DRAIN).await;
         }
+        self.inner.commands.sign_ins.shutdown().await;
         self.inner.grants.drain().await;
         self.stopping.cancel();
         for task in std::mem::take(&mut self.background) {

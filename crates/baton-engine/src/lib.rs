@@ -5,11 +5,13 @@
 //! - [`desk`]: the pool of `baton-core` as shared by everybody, with its events and changes
 //! - [`proxy`]: what Codex talks to; [`net`]: connections to the upstream
 //! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
+//! - `signin`: signing in, in the browser or with a device code; `admission`: how a sign-in becomes an account
 //! - [`store`]: database, settings and state file, none of which holds a token; [`instance`]: one Baton a data directory
 //! - [`codex`]: Codex's own config.toml, connected and disconnected
 //! - [`control`]: the protocol, its server and client, that command line, tray and window speak
 //! - `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
 
+mod admission;
 mod background;
 pub mod clock;
 pub mod codex;
@@ -22,6 +24,7 @@ pub mod instance;
 pub mod net;
 pub mod options;
 pub mod proxy;
+mod signin;
 mod snapshot;
 pub mod store;
 mod toml;

@@ -17,6 +17,8 @@ use crate::{
 pub const DEFAULT_PORT: u16 = 27_460;
 const UPSTREAM: &str = "https://chatgpt.com/backend-api";
 const ISSUER: &str = "https://auth.openai.com";
+/// Codex's own, which are registered with the sign-in service.
+pub const SIGN_IN_PORTS: [u16; 2] = [1455, 1457];
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -28,6 +30,9 @@ pub struct Options {
     pub issuer: Url,
     /// `None`: as in the settings, else [`DEFAULT_PORT`]. 0 takes any free port (tests, demo).
     pub port: Option<u16>,
+    /// Where the browser comes back to after a sign-in, in the order in which they are tried. The sign-in service knows
+    /// no others than the default ones.
+    pub sign_in_ports: Vec<u16>,
     /// Where Codex keeps its own sign-in: `$CODEX_HOME`, else `~/.codex`.
     pub codex_homes: Vec<PathBuf>,
     pub clock: Arc<dyn Clock>,
@@ -39,6 +44,8 @@ pub struct Options {
 pub enum OptionsError {
     #[error("{name} is not a base URL (http or https): {value}")]
     NotAUrl { name: &'static str, value: String },
+    #[error("BATON_SIGN_IN_PORTS is no list of ports, such as 1455,1457: {0}")]
+    NotPorts(String),
     #[error("there is no home folder to keep Baton's data in: set BATON_DATA_DIR or --data-dir")]
     NoHome,
 }
@@ -63,6 +70,7 @@ impl Options {
             upstream: base_url("BATON_UPSTREAM", UPSTREAM)?,
             issuer: base_url("BATON_ISSUER", ISSUER)?,
             port,
+            sign_in_ports: sign_in_ports()?,
             codex_homes: codex_home.into_iter().collect(),
             clock: Arc::new(SystemClock),
             vault: None,
@@ -78,6 +86,17 @@ fn base_url(name: &'static str, default: &str) -> Result<Url, OptionsError> {
     match Url::parse(value.trim_end_matches('/')) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err(OptionsError::NotAUrl { name, value }),
+    }
+}
+
+fn sign_in_ports() -> Result<Vec<u16>, OptionsError> {
+    match std::env::var("BATON_SIGN_IN_PORTS") {
+        Ok(ports) if !ports.is_empty() => ports
+            .split(',')
+            .map(|port| port.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(|_| OptionsError::NotPorts(ports)),
+        _ => Ok(SIGN_IN_PORTS.into()),
     }
 }
 

@@ -10,7 +10,7 @@
 //! - [`headers`] and [`usage`] turn quota in its three disguises (headers, `codex.rate_limits`, `wham/usage`) into
 //!   [`baton_core::Reading`]s;
 //! - [`accounts_check`] and [`answers`] write what Baton itself says to the client;
-//! - [`auth_json`], [`jwt`] and [`oauth`] read sign-in payloads. Tokens are never in a `Debug` output.
+//! - [`auth_json`], [`jwt`], [`oauth`] and [`sign_in`] read sign-in payloads. Tokens are never in a `Debug` output.
 //!
 //! Everything here may come from a hostile or broken peer: nothing panics, and nothing allocates more than a constant
 //! (named beside the code) or a small multiple of the bytes it was handed.
@@ -24,6 +24,7 @@ pub mod headers;
 pub mod jwt;
 pub mod oauth;
 pub mod request;
+pub mod sign_in;
 pub mod sse;
 pub mod turn;
 pub mod usage;

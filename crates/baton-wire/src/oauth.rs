@@ -91,6 +91,11 @@ fn is_permanent(code: &str) -> bool {
     )
 }
 
+/// Why an answer other than 2xx refuses, as a code that is safe to show.
+pub fn refusal_code(body: &[u8]) -> Option<Box<str>> {
+    lenient::parse(body).as_ref().and_then(code).map(Into::into)
+}
+
 /// `{"error":"code"}`, `{"error":{"code":…}}`, `{"detail":{"code":…}}` or `{"code":…}`.
 fn code(body: &Value) -> Option<&str> {
     let error = body.get("error").or_else(|| body.get("detail"));

@@ -1,6 +1,6 @@
 //! What command line, tray and window say to a running Baton: one JSON object a line, each way.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use baton_core::{
     AccountId, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent, Strategy, Timestamp,
@@ -77,6 +77,26 @@ pub enum Command {
         path: PathBuf,
         label: String,
     },
+    /// Begins a sign-in; one under way ends.
+    SignIn {
+        /// What to call the account, if it is a new one.
+        label: String,
+        way: SignInWay,
+    },
+    /// Answers with [`Reply::Added`] at the end of a sign-in; before, when there is news or a while has passed.
+    SignInWait {
+        id: u64,
+        /// The [`SignInView::version`] that is known already.
+        seen: u64,
+    },
+    /// The address that the sign-in page has sent a browser to which can't come back by itself.
+    SignInPaste {
+        id: u64,
+        address: Pasted,
+    },
+    SignInCancel {
+        id: u64,
+    },
     Remove {
         account: Selector,
     },
@@ -110,6 +130,34 @@ pub enum Command {
     Stop,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInWay {
+    Browser,
+    Device,
+}
+
+/// It holds a code: not in a `Debug` output.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Pasted(String);
+
+impl Pasted {
+    pub fn new(address: impl Into<String>) -> Self {
+        Self(address.into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Pasted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pasted(…)")
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum Message {
@@ -127,6 +175,22 @@ pub enum Reply {
     Why { next: Decision, last: Option<Decision> },
     Log { entries: Vec<LogEntry> },
     Added { account: AccountId, message: String },
+    SignIn { sign_in: SignInView },
+}
+
+/// A sign-in that waits for a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignInView {
+    pub id: u64,
+    /// The page to open.
+    pub link: String,
+    /// To be entered there.
+    pub code: Option<String>,
+    pub expires_at: Timestamp,
+    /// Goes up with every note.
+    pub version: u64,
+    /// How it goes, if there is anything to say.
+    pub note: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

@@ -2,7 +2,10 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use baton_wire::oauth::{self, NewTokens, RefreshFailure};
+use baton_wire::{
+    oauth::{self, NewTokens, RefreshFailure},
+    sign_in,
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
@@ -36,12 +39,8 @@ pub(super) struct HttpIssuer {
 }
 
 impl HttpIssuer {
-    pub(super) fn new(net: Arc<Net>, issuer: Url) -> Self {
-        let mut url = issuer;
-        // Only a URL like `mailto:` has no segments; sign-in is at http or https.
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["oauth", "token"]);
-        }
+    pub(super) fn new(net: Arc<Net>, issuer: &Url) -> Self {
+        let url = sign_in::token_url(issuer);
         Self { net, url }
     }
 }
@@ -51,7 +50,7 @@ impl Issuer for HttpIssuer {
         Box::pin(async move {
             let answer = self
                 .net
-                .post_json(&self.url, body.expose_secret().to_owned())
+                .post(&self.url, "application/json", body.expose_secret().to_owned())
                 .await;
             answer.map_err(|error| NoAnswer {
                 sent: !matches!(

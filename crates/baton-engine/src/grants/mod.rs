@@ -141,7 +141,7 @@ impl Grants {
         clock: Arc<dyn Clock>,
         desk: Arc<Desk>,
     ) -> Self {
-        Self::with_issuer(keychain, Arc::new(HttpIssuer::new(net, issuer)), clock, desk)
+        Self::with_issuer(keychain, Arc::new(HttpIssuer::new(net, &issuer)), clock, desk)
     }
 
     fn with_issuer(

@@ -135,9 +135,14 @@ impl Net {
             .unwrap_or(Err(NetError::Timeout))
     }
 
-    pub async fn post_json(&self, url: &Url, body: String) -> Result<(u16, Bytes), NetError> {
+    pub async fn post(
+        &self,
+        url: &Url,
+        content_type: &'static str,
+        body: String,
+    ) -> Result<(u16, Bytes), NetError> {
         let request = Request::post(url.as_str())
-            .header(http::header::CONTENT_TYPE, "application/json")
+            .header(http::header::CONTENT_TYPE, content_type)
             .body(full(body))
             .map_err(|error| NetError::Connect(error.to_string()))?;
         let (parts, body) = self.call(request).await?;

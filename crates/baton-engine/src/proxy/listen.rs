@@ -95,6 +95,11 @@ impl Listener {
         self.port
     }
 
+    /// One or two.
+    pub(crate) fn into_sockets(self) -> impl Iterator<Item = TcpListener> {
+        [Some(self.v4), self.v6].into_iter().flatten()
+    }
+
     pub(super) fn base_urls(&self, secret: &SecretString) -> BaseUrls {
         BaseUrls::new(self.port, secret)
     }
@@ -107,7 +112,7 @@ fn no_ipv6(error: &io::Error) -> bool {
 }
 
 pub(super) fn accept(listener: Listener, shared: &Arc<Shared>) {
-    for listener in [Some(listener.v4), listener.v6].into_iter().flatten() {
+    for listener in listener.into_sockets() {
         let shared = Arc::clone(shared);
         tokio::spawn(async move {
             loop {

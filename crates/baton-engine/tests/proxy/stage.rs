@@ -207,6 +207,7 @@ fn options(sim: &Sim, data: &tempfile::TempDir) -> Options {
         upstream: sim.base_url().parse().expect("a URL"),
         issuer: sim.issuer_url().parse().expect("a URL"),
         port: Some(0),
+        sign_in_ports: vec![0],
         codex_homes: Vec::new(),
         clock: Arc::new(Borrowed::new(sim.clock(), Clock::now_unix_millis, Clock::real)),
         vault: Some(Arc::new(MemoryVault::new())),

@@ -10,6 +10,7 @@ mod hostile;
 mod quota;
 mod requests;
 mod sign_in;
+mod signing_in;
 mod streams;
 
 use baton_core::Timestamp;
