@@ -1,4 +1,4 @@
-//! Moving a sign-in into the keychain: said plainly before it is done.
+//! Adding an account: what to call it, and moving a sign-in into the keychain, said plainly before it is done.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -6,6 +6,25 @@ use std::{
 };
 
 use crate::{baton::absolute, error::Failure, show::Out};
+
+/// What to call the account. Never its e-mail: labels are shown to whoever looks over a shoulder.
+pub(crate) fn label(given: Option<&str>, out: Out) -> Result<String, Failure> {
+    let label = match given {
+        Some(label) => label.to_owned(),
+        None if out.json || !io::stdin().is_terminal() => {
+            return Err(Failure::new(
+                "what to call the account isn't said, and nobody can be asked here: --label NAME says it",
+            ));
+        }
+        None => asked("What to call this account (such as Personal, or Work)? ")?,
+    };
+    match label.trim() {
+        "" => Err(Failure::new(
+            "a label can't be empty: --label NAME says what to call the account",
+        )),
+        label => Ok(label.to_owned()),
+    }
+}
 
 /// The file as the running Baton finds it, once the person knows what will happen.
 pub(crate) fn confirmed(from: &Path, yes: bool, out: Out) -> Result<PathBuf, Failure> {
@@ -26,17 +45,22 @@ pub(crate) fn confirmed(from: &Path, yes: bool, out: Out) -> Result<PathBuf, Fai
             path.display()
         )));
     }
-    let _ = write!(io::stderr(), "{}\nMove it? [y/N] ", warning(&path));
-    let _ = io::stderr().flush();
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::new(format!("no answer can be read: {error}")))?;
+    let answer = asked(&format!("{}\nMove it? [y/N] ", warning(&path)))?;
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         Ok(path)
     } else {
         Err(Failure::new("nothing is done"))
     }
+}
+
+fn asked(question: &str) -> Result<String, Failure> {
+    let _ = write!(io::stderr(), "{question}");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::new(format!("no answer can be read: {error}")))?;
+    Ok(answer)
 }
 
 fn warning(path: &Path) -> String {

@@ -166,18 +166,8 @@ impl From<Recovery> for OnRecovery {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountsCommand {
-    /// Move the sign-in of an auth.json into the keychain
-    Add {
-        /// The auth.json that `codex login` wrote
-        #[arg(long, value_name = "AUTH.JSON")]
-        from: PathBuf,
-        /// What to call the account
-        #[arg(long, value_name = "NAME")]
-        label: String,
-        /// Don't ask
-        #[arg(long)]
-        yes: bool,
-    },
+    /// Sign in to an account, or to one that is there again
+    Add(AddArgs),
     /// The accounts in their order
     List,
     /// Remove an account, and its sign-in from the keychain
@@ -192,6 +182,25 @@ pub(crate) enum AccountsCommand {
     Unskip { account: String },
     /// Whether an account's purchased credits may be spent, after all included quota
     Credits { account: String, credits: Switch },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AddArgs {
+    /// What to call the account; asked for if it isn't given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) label: Option<String>,
+    /// Print the link, for a private window or a browser elsewhere
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Sign in on another device, with a code
+    #[arg(long, conflicts_with = "no_browser")]
+    pub(crate) device: bool,
+    /// Move the sign-in that `codex login` wrote into the keychain instead
+    #[arg(long, value_name = "AUTH.JSON", conflicts_with_all = ["no_browser", "device"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Don't ask whether to move it
+    #[arg(long, requires = "from")]
+    pub(crate) yes: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]

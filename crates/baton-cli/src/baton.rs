@@ -32,6 +32,23 @@ pub(crate) enum Baton {
 impl Baton {
     pub(crate) async fn find(data_dir: Option<&Path>) -> Result<Self, Failure> {
         let options = Options::from_env(data_dir, None)?;
+        Self::found(&options, async |options| Box::pin(Engine::offline(options)).await).await
+    }
+
+    /// For a command that takes long: where none runs, this process answers the others meanwhile. With the data
+    /// directory.
+    pub(crate) async fn find_or_answer(data_dir: Option<&Path>) -> Result<(Self, PathBuf), Failure> {
+        let options = Options::from_env(data_dir, None)?;
+        let found = Self::found(&options, async |options| {
+            Box::pin(Engine::answering(options)).await
+        });
+        Ok((Box::pin(found).await?, options.data_dir.clone()))
+    }
+
+    async fn found(
+        options: &Options,
+        offline: impl AsyncFn(Options) -> Result<Engine, StartError>,
+    ) -> Result<Self, Failure> {
         let until = Instant::now() + PATIENCE;
         loop {
             match Client::connect(&options.data_dir).await {
@@ -39,7 +56,7 @@ impl Baton {
                 Err(ConnectError::NotRunning) => {}
                 Err(error) => return Err(error.into()),
             }
-            match Box::pin(Engine::offline(options.clone())).await {
+            match offline(options.clone()).await {
                 Ok(engine) => return Ok(Self::Offline(Box::new(engine))),
                 // Another command is at it, or a Baton is just starting or ending.
                 Err(StartError::Instance(InstanceError::Running { .. })) if Instant::now() < until => {
@@ -59,10 +76,6 @@ impl Baton {
     pub(crate) async fn running(data_dir: Option<&Path>) -> Result<Client, Failure> {
         let options = Options::from_env(data_dir, None)?;
         Ok(Client::connect(&options.data_dir).await?)
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        matches!(self, Self::Running(_))
     }
 
     pub(crate) async fn call(&mut self, command: Command) -> Result<Reply, Failure> {

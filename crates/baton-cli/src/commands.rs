@@ -13,6 +13,7 @@ use crate::{
     error::Failure,
     serve,
     show::{self, Labels, Out},
+    sign_in,
 };
 
 pub(crate) async fn run(
@@ -32,8 +33,12 @@ pub(crate) async fn run(
         Command::Accounts(AccountsCommand::List) => {
             return look(data_dir, async |baton| list(baton, out).await).await;
         }
-        Command::Accounts(AccountsCommand::Add { from, label, yes }) => {
-            let path = accounts::confirmed(&from, yes, out)?;
+        Command::Accounts(AccountsCommand::Add(add)) => {
+            let label = accounts::label(add.label.as_deref(), out)?;
+            let Some(from) = &add.from else {
+                return sign_in::run(data_dir, label, &add, out).await;
+            };
+            let path = accounts::confirmed(from, add.yes, out)?;
             vec![Ask::AddFrom { path, label }]
         }
         Command::Connect(args) => return codex::connect(data_dir, &args, out).await,
@@ -106,7 +111,7 @@ fn simple(command: Command) -> Result<Ask, Failure> {
                 account,
                 on: credits == Switch::On,
             },
-            AccountsCommand::Add { .. } | AccountsCommand::List => {
+            AccountsCommand::Add(_) | AccountsCommand::List => {
                 return Err(Failure::new("this command is answered elsewhere"));
             }
         },
@@ -129,7 +134,7 @@ fn policy(wanted: &UseArgs) -> Vec<Ask> {
     strategy.into_iter().chain(on_recovery).chain(wait).collect()
 }
 
-fn answer(reply: Reply, out: Out) -> Result<(), Failure> {
+pub(crate) fn answer(reply: Reply, out: Out) -> Result<(), Failure> {
     match reply {
         Reply::Done { message } if out.json => out.print_json(&json!({ "message": message })),
         Reply::Added { account, message } if out.json => {
@@ -143,7 +148,7 @@ fn answer(reply: Reply, out: Out) -> Result<(), Failure> {
 
 async fn status(baton: &mut Baton, data_dir: Option<&Path>, out: Out) -> Result<(), Failure> {
     let snapshot = baton.snapshot().await?;
-    let running = baton.is_running();
+    let running = snapshot.base_urls.is_some();
     let codex = codex::ways(data_dir)?;
     if out.json {
         let mut json = show::status_json(&snapshot, running);
@@ -167,7 +172,7 @@ async fn list(baton: &mut Baton, out: Out) -> Result<(), Failure> {
     if out.json {
         out.print_json(&json!({ "accounts": snapshot.accounts }));
     } else if snapshot.accounts.is_empty() {
-        out.print("No accounts yet. `baton accounts add --from <auth.json> --label NAME` adds one.");
+        out.print("No accounts yet. `baton accounts add` adds one.");
     } else {
         out.print(&show::accounts(&snapshot, out.style));
     }

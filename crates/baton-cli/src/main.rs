@@ -3,7 +3,8 @@
 //!
 //! - [`args`]: the command line, and [`parse`]: what a person types for times, windows and percents
 //! - [`baton`]: a running Baton over its control socket, else its data directory
-//! - [`commands`]: commands that ask and print, [`accounts`]: moving a sign-in in; [`serve`]: Baton itself
+//! - [`commands`]: commands that ask and print, [`accounts`], [`sign_in`], [`browser`]: adding an account;
+//!   [`serve`]: Baton itself
 //! - [`codex`]: Codex's config.toml, connected and disconnected, whether or not Baton runs
 //! - [`show`]: status, explanations and log as text
 //! - [`demo`]: the main job on a simulated backend, with a verdict
@@ -12,6 +13,7 @@
 mod accounts;
 mod args;
 mod baton;
+mod browser;
 mod codex;
 mod commands;
 mod demo;
@@ -19,6 +21,7 @@ mod error;
 mod parse;
 mod serve;
 mod show;
+mod sign_in;
 
 use std::process::ExitCode;
 

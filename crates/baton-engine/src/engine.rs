@@ -440,7 +440,7 @@ impl Built {
         let grants = Arc::new(Grants::new(
             Keychain::new(vault),
             Arc::clone(&net),
-            options.issuer.clone(),
+            &options.issuer,
             Arc::clone(&options.clock),
             Arc::clone(&desk),
         ));

@@ -58,7 +58,7 @@ fn started(sim: &Sim, vault: &Arc<MemoryVault>) -> Grants {
     Grants::new(
         Keychain::new(Arc::<MemoryVault>::clone(vault)),
         Arc::new(Net::new().expect("a trust store")),
-        sim.issuer_url().parse().expect("a URL"),
+        &sim.issuer_url().parse().expect("a URL"),
         Arc::new(Hurried),
         Arc::new(Desk::new(pool, Arc::new(Hurried))),
     )

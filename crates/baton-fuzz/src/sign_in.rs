@@ -5,7 +5,7 @@ use baton_core::Timestamp;
 use baton_engine::grants::import::SignIn;
 use baton_wire::{
     auth_json::{self as wire_auth, AuthFileError},
-    jwt as wire_jwt, oauth as wire_oauth,
+    jwt as wire_jwt, oauth as wire_oauth, sign_in as wire_sign_in,
 };
 use secrecy::ExposeSecret;
 
@@ -98,6 +98,15 @@ pub(crate) fn oauth(data: &[u8]) {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         );
         assert!(status == 401 || code.starts_with("refresh_token_") || &*code == "invalid_grant");
+    }
+    if let Some(device) = wire_sign_in::device_code(body) {
+        assert!((1..=60).contains(&device.interval.as_secs()));
+        assert!(!device.device_auth_id.expose_secret().is_empty());
+        let code = &device.user_code;
+        assert!(!code.is_empty() && code.len() <= 128 && !code.chars().any(char::is_control));
+    }
+    if let Some(grant) = wire_sign_in::device_grant(body) {
+        assert!(!grant.code.expose_secret().is_empty() && !grant.verifier.expose_secret().is_empty());
     }
     let tree = unambiguous(body);
     match wire_oauth::new_tokens(body) {

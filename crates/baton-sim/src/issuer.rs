@@ -41,6 +41,9 @@ pub(crate) async fn token(
     backend.log.edit(entry, |entry| {
         entry.account.clone_from(&facts.account);
         entry.bytes_received = body.len();
+        if backend.scenario.keep_bodies {
+            entry.body = body.clone();
+        }
     });
     if let Some(fault) = backend.fault_at(entry, &facts, |at| at == At::Route(facts.kind))
         && let HeadFault::Answer(answer) = head_fault(backend, entry, connection, &fault).await?

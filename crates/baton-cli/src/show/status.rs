@@ -26,7 +26,7 @@ pub(crate) fn status(snapshot: &Snapshot, running: bool, next_request: &str, sty
     let _ = writeln!(out, "{}", headline(snapshot, style));
     out.push('\n');
     if snapshot.accounts.is_empty() {
-        out.push_str("No accounts yet. `baton accounts add --from <auth.json> --label NAME` adds one.\n");
+        out.push_str("No accounts yet. `baton accounts add` adds one.\n");
     } else {
         out.push_str(&accounts(snapshot, style));
         let _ = writeln!(out, "\nNext request: {next_request}");

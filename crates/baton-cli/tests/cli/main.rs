@@ -6,6 +6,7 @@ mod connecting;
 mod demo;
 mod offline;
 mod serving;
+mod sign_in;
 mod trouble;
 
 use std::{
@@ -74,18 +75,7 @@ impl Place {
     }
 
     fn serve_with(&self, args: &[&str]) -> Serving {
-        let mut child = self
-            .command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = lines(child.stdout.take().unwrap());
-        let first = lines.recv_timeout(SOON).expect("`serve` says where it listens");
-        Serving {
-            child,
-            said: serde_json::from_str(&first).unwrap(),
-        }
+        Serving::of(self.command(args))
     }
 }
 
@@ -132,6 +122,21 @@ struct Serving {
 }
 
 impl Serving {
+    /// Once it says that it serves.
+    fn of(mut serve: Command) -> Self {
+        let mut child = serve
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = lines(child.stdout.take().unwrap());
+        let first = lines.recv_timeout(SOON).expect("`serve` says where it listens");
+        Self {
+            child,
+            said: serde_json::from_str(&first).unwrap(),
+        }
+    }
+
     fn ended(&mut self) -> ExitStatus {
         let until = Instant::now() + SOON;
         loop {

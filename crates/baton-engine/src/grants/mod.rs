@@ -137,11 +137,11 @@ impl Grants {
     pub fn new(
         keychain: Keychain,
         net: Arc<Net>,
-        issuer: Url,
+        issuer: &Url,
         clock: Arc<dyn Clock>,
         desk: Arc<Desk>,
     ) -> Self {
-        Self::with_issuer(keychain, Arc::new(HttpIssuer::new(net, &issuer)), clock, desk)
+        Self::with_issuer(keychain, Arc::new(HttpIssuer::new(net, issuer)), clock, desk)
     }
 
     fn with_issuer(

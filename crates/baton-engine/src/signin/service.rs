@@ -96,7 +96,7 @@ impl Service {
         body: &SecretString,
     ) -> Result<(u16, Bytes), SignInError> {
         let answer = self.net.post(url, content_type, body.expose_secret().to_owned());
-        answer
+        Box::pin(answer)
             .await
             .map_err(|error| SignInError::Unreachable(error.to_string()))
     }

@@ -1,0 +1,231 @@
+//! `baton accounts add` with the program, the simulated issuer and a browser. There is no keychain here, so what a
+//! sign-in ends in is that; the tokens have been fetched by then.
+
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use baton_sim::{AccountScript, Consent, Kind, Scenario, Sim};
+use serde_json::Value;
+
+use super::{Done, Place, SOON, lines};
+
+/// The issuer, on threads of its own.
+struct Issuer {
+    sim: Sim,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn issuer() -> Issuer {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let scenario = Scenario::new().account(AccountScript::new("Personal"));
+    let sim = runtime.block_on(Sim::start(scenario));
+    Issuer {
+        sim,
+        _runtime: runtime,
+    }
+}
+
+impl Place {
+    fn add(&self, issuer: &Issuer, args: &[&str]) -> Command {
+        let mut command = self.command(&[["accounts", "add"].as_slice(), args].concat());
+        command
+            .env("BATON_ISSUER", issuer.sim.issuer_url())
+            .env("BATON_SIGN_IN_PORTS", "0")
+            .env("BROWSER", self.browser());
+        command
+    }
+
+    /// A browser that goes where it is sent, and writes down what it is shown.
+    fn browser(&self) -> PathBuf {
+        let path = self.path("browser");
+        let page = self.path("page.html");
+        let script = format!(
+            "#!/bin/sh\nexec curl --silent --location --noproxy '*' --output '{}' \"$1\"\n",
+            page.display()
+        );
+        std::fs::write(&path, script).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        path
+    }
+}
+
+/// Nothing that signs anybody in, and no e-mail. The link is to be shown, and its random letters may spell anything.
+#[track_caller]
+fn no_secrets(done: &Done, issuer: &Issuer) {
+    let said = format!("{} {}", done.stdout(), done.stderr());
+    for entry in issuer.sim.log().entries() {
+        assert!(entry.kind != Kind::Token || !entry.body.is_empty());
+        for (name, value) in url::form_urlencoded::parse(&entry.body) {
+            assert!(
+                !(name.starts_with("code") && said.contains(&*value)),
+                "{name}: {said}"
+            );
+        }
+    }
+    let words = said
+        .split([' ', '\n', '"'])
+        .filter(|word| !word.contains("/oauth/authorize?"));
+    for word in words {
+        for secret in ["eyJ", "rt_", "ac_", "code=", "@example"] {
+            assert!(!word.contains(secret), "{said}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_browser_is_opened_and_what_comes_of_it_told() {
+    let (place, issuer) = (Place::new(), issuer());
+    let done = Done(place.add(&issuer, &["--label", "Personal"]).output().unwrap());
+    no_secrets(&done, &issuer);
+    let said = done.refused(1);
+    assert!(said.contains("Your browser opens the sign-in page"), "{said}");
+    assert!(
+        said.contains("the keychain can't be used") && said.contains("Nothing was added"),
+        "{said}"
+    );
+    assert_eq!(
+        issuer
+            .sim
+            .log()
+            .count(|entry| entry.kind == Kind::Token && entry.completed()),
+        1
+    );
+    let accounts = place.baton(&["accounts", "list", "--json"]).json();
+    assert_eq!(accounts["accounts"], serde_json::json!([]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_running_baton_does_it_and_is_the_one_that_keeps_it() {
+    let (place, issuer) = (Place::new(), issuer());
+    let mut serve = place.command(&["serve", "--port", "0", "--json"]);
+    serve
+        .env("BATON_ISSUER", issuer.sim.issuer_url())
+        .env("BATON_SIGN_IN_PORTS", "0");
+    let _serving = super::Serving::of(serve);
+    issuer.sim.consent(Consent::Refuses);
+    let done = Done(
+        place
+            .add(&issuer, &["--label", "Personal", "--json"])
+            .output()
+            .unwrap(),
+    );
+    no_secrets(&done, &issuer);
+    assert_eq!(done.status(), Some(1));
+    let begun: Value = serde_json::from_str(done.stdout().trim()).unwrap();
+    assert!(
+        begun["sign_in"]["link"]
+            .as_str()
+            .unwrap()
+            .starts_with(&issuer.sim.issuer_url())
+    );
+    let error: Value = serde_json::from_str(done.stderr().lines().last().unwrap()).unwrap();
+    let error = error["error"].as_str().unwrap();
+    assert!(error.contains("didn't agree (access_denied)"), "{error}");
+}
+
+#[test]
+fn without_a_browser_the_address_is_pasted() {
+    let (place, issuer) = (Place::new(), issuer());
+    let mut child = place
+        .add(&issuer, &["--label", "Personal", "--no-browser", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = lines(child.stdout.take().unwrap()).recv_timeout(SOON).unwrap();
+    let begun: Value = serde_json::from_str(&said).unwrap();
+    // It goes where the page sends it, to a machine where nothing listens.
+    let visited = Command::new("curl")
+        .args([
+            "--silent",
+            "--noproxy",
+            "*",
+            "--output",
+            "/dev/null",
+            "--write-out",
+            "%{redirect_url}",
+        ])
+        .arg(begun["sign_in"]["link"].as_str().unwrap())
+        .output()
+        .unwrap();
+    let address = String::from_utf8(visited.stdout).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "http://localhost/what\n{address}").unwrap();
+    let done = Done(child.wait_with_output().unwrap());
+    no_secrets(&done, &issuer);
+    let said = done.stderr();
+    assert!(said.contains("that is no address"), "{said}");
+    assert!(said.contains("the keychain can't be used"), "{said}");
+    assert_eq!(
+        issuer
+            .sim
+            .log()
+            .count(|entry| entry.kind == Kind::Token && entry.completed()),
+        1
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn other_commands_are_answered_meanwhile_and_ctrl_c_leaves_nothing() {
+    let (place, issuer) = (Place::new(), issuer());
+    let mut child = place
+        .add(&issuer, &["--label", "Personal", "--device", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = lines(child.stdout.take().unwrap()).recv_timeout(SOON).unwrap();
+    let begun: Value = serde_json::from_str(&said).unwrap();
+    assert!(
+        begun["sign_in"]["link"]
+            .as_str()
+            .unwrap()
+            .ends_with("/codex/device")
+    );
+    assert!(begun["sign_in"]["code"].is_string());
+    assert_eq!(place.baton(&["status", "--json"]).json()["running"], false);
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let done = Done(child.wait_with_output().unwrap());
+    assert_eq!(done.status(), Some(1));
+    assert!(
+        done.stderr()
+            .contains("the sign-in was cancelled: nothing was added"),
+        "{}",
+        done.stderr()
+    );
+    assert_eq!(
+        place.baton(&["accounts", "list", "--json"]).json()["accounts"],
+        serde_json::json!([])
+    );
+}
+
+#[test]
+fn a_label_is_never_made_up() {
+    let (place, issuer) = (Place::new(), issuer());
+    let said = Done(place.add(&issuer, &[]).output().unwrap()).refused(1);
+    assert!(said.contains("--label NAME"), "{said}");
+    let said = Done(place.add(&issuer, &["--label", " "]).output().unwrap()).refused(1);
+    assert!(said.contains("can't be empty"), "{said}");
+    assert_eq!(issuer.sim.log().entries().len(), 0);
+    for args in [
+        ["--device", "--no-browser"].as_slice(),
+        &["--from", "auth.json", "--device"],
+        &["--yes"],
+    ] {
+        Done(place.add(&issuer, args).output().unwrap()).refused(2);
+    }
+}
