@@ -98,7 +98,12 @@ async fn sign_in(
     } else {
         SignInWay::Browser
     };
-    let mut view = match host.call(Command::SignIn { label, way }).await? {
+    let begun = tokio::select! {
+        begun = host.call(Command::SignIn { label, way }) => begun?,
+        // A running Baton may begin all the same; nobody sees its page or code, and the next sign-in ends it.
+        () = signals.next() => return Err(Failure::new("the sign-in was cancelled: nothing was added")),
+    };
+    let mut view = match begun {
         Reply::SignIn { sign_in } => sign_in,
         other => return Err(unexpected(&other)),
     };

@@ -6,6 +6,7 @@ mod connecting;
 mod demo;
 mod offline;
 mod serving;
+#[cfg(unix)]
 mod sign_in;
 mod trouble;
 

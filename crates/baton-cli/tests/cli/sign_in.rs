@@ -1,8 +1,9 @@
 //! `baton accounts add` with the program, the simulated issuer and a browser. There is no keychain here, so what a
-//! sign-in ends in is that; the tokens have been fetched by then.
+//! sign-in ends in is that; the tokens have been fetched by then. The browser is a shell script.
 
 use std::{
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -47,11 +48,7 @@ impl Place {
             page.display()
         );
         std::fs::write(&path, script).unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
 }
@@ -79,7 +76,6 @@ fn no_secrets(done: &Done, issuer: &Issuer) {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn the_browser_is_opened_and_what_comes_of_it_told() {
     let (place, issuer) = (Place::new(), issuer());
@@ -102,7 +98,6 @@ fn the_browser_is_opened_and_what_comes_of_it_told() {
     assert_eq!(accounts["accounts"], serde_json::json!([]));
 }
 
-#[cfg(unix)]
 #[test]
 fn a_running_baton_does_it_and_is_the_one_that_keeps_it() {
     let (place, issuer) = (Place::new(), issuer());
@@ -175,7 +170,6 @@ fn without_a_browser_the_address_is_pasted() {
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn other_commands_are_answered_meanwhile_and_ctrl_c_leaves_nothing() {
     let (place, issuer) = (Place::new(), issuer());

@@ -72,7 +72,6 @@ impl Attempt {
         let (page, shown) = oneshot::channel();
         *self.page.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
         back.send(callback).map_err(|_| NoCallback::Twice)?;
-        self.note("Signed in there; Baton fetches its tokens.".to_owned());
         Ok(shown)
     }
 

@@ -319,6 +319,7 @@ async fn from_browser(
     let callback = back.await.map_err(|_| SignInError::Cancelled)?;
     match (callback, &attempt.secrets) {
         (Callback::Code(code), Some(secrets)) => {
+            attempt.note("Signed in there; Baton fetches its tokens.".to_owned());
             service.exchange(&code, redirect_uri, &secrets.verifier).await
         }
         (Callback::Refused(code), _) => Err(SignInError::Declined(code)),

@@ -275,7 +275,7 @@ async fn a_keychain_that_refuses_gets_no_account_half_made() {
 }
 
 #[tokio::test]
-async fn a_baton_that_ends_says_so_to_whoever_waits() {
+async fn a_baton_that_ends_frees_the_port_and_keeps_nothing() {
     let stage = stage().await;
     let sign_in = stage.begin("Personal").await.unwrap();
     let address = sent_to(&sign_in.link).await;
