@@ -6,8 +6,10 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
+use baton_engine::{Engine, Options, vault::MemoryVault};
 use baton_sim::{AccountScript, Consent, Kind, Scenario, Sim};
 use serde_json::Value;
 
@@ -16,17 +18,16 @@ use super::{Done, Place, SOON, lines};
 /// The issuer, on threads of its own.
 struct Issuer {
     sim: Sim,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 fn issuer() -> Issuer {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let scenario = Scenario::new().account(AccountScript::new("Personal"));
+    let scenario = Scenario::new()
+        .account(AccountScript::new("Personal"))
+        .account(AccountScript::new("Work"));
     let sim = runtime.block_on(Sim::start(scenario));
-    Issuer {
-        sim,
-        _runtime: runtime,
-    }
+    Issuer { sim, runtime }
 }
 
 impl Place {
@@ -99,7 +100,44 @@ fn the_browser_is_opened_and_what_comes_of_it_told() {
 }
 
 #[test]
-fn a_running_baton_does_it_and_is_the_one_that_keeps_it() {
+fn two_accounts_are_added_to_a_running_baton_and_the_first_renewed() {
+    let (place, issuer) = (Place::new(), issuer());
+    let mut options = Options::from_env(Some(&place.data()), Some(0)).unwrap();
+    options.issuer = issuer.sim.issuer_url().parse().unwrap();
+    options.sign_in_ports = vec![0];
+    options.vault = Some(Arc::new(MemoryVault::new()));
+    let engine = issuer.runtime.block_on(Box::pin(Engine::start(options))).unwrap();
+    let add = |label: &str| {
+        let mut command = place.add(&issuer, &["--label", label]);
+        // Where this process, which is that Baton, has its socket.
+        match std::env::var_os("XDG_RUNTIME_DIR") {
+            Some(dir) => command.env("XDG_RUNTIME_DIR", dir),
+            None => command.env_remove("XDG_RUNTIME_DIR"),
+        };
+        let done = Done(command.output().unwrap());
+        no_secrets(&done, &issuer);
+        done.fine()
+    };
+    assert_eq!(
+        add("Personal"),
+        "Personal is added; its grant is in the keychain.\n"
+    );
+    issuer.sim.consent(Consent::Agrees("Work".to_owned()));
+    assert_eq!(add("Work"), "Work is added; its grant is in the keychain.\n");
+    issuer.sim.consent(Consent::Agrees("Personal".to_owned()));
+    let said = add("Third");
+    assert!(
+        said.starts_with("This is Personal again, renewed; nothing added."),
+        "{said}"
+    );
+    let page = std::fs::read_to_string(place.path("page.html")).unwrap();
+    assert!(page.contains("<h1>Signed in</h1>"), "{page}");
+    assert_eq!(engine.snapshot().accounts.len(), 2);
+    assert_eq!(issuer.runtime.block_on(engine.shutdown()), None);
+}
+
+#[test]
+fn a_refused_consent_is_told_by_way_of_the_baton_that_runs() {
     let (place, issuer) = (Place::new(), issuer());
     let mut serve = place.command(&["serve", "--port", "0", "--json"]);
     serve
