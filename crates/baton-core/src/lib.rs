@@ -11,6 +11,7 @@
 //! - [`mod@choose`]: the strategies; [`decision`]: a choice and its explanation; [`explain`]: the same in words
 //! - [`judge`]: the table from what the upstream did to what Baton does; [`trial`]: one request's failures so far
 //! - [`pool`], [`threads`], [`brake`]: what routing remembers; [`event`]: what happened
+//! - [`polling`]: when whose usage is read
 
 pub mod account;
 pub mod brake;
@@ -21,6 +22,7 @@ pub mod event;
 pub mod explain;
 pub mod judge;
 pub mod policy;
+pub mod polling;
 pub mod pool;
 pub mod quota;
 pub mod request;

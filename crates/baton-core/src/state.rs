@@ -119,6 +119,11 @@ impl AccountState {
         self.generation
     }
 
+    /// Refused for good, whether or not the person skips it as well.
+    pub(crate) fn attention(&self) -> Option<Refusal> {
+        self.attention
+    }
+
     /// When it last became eligible again.
     pub fn eligible_since(&self) -> Option<Timestamp> {
         self.eligible_since

@@ -13,6 +13,7 @@ mod explanations;
 mod families;
 mod judging;
 mod limits;
+mod polling;
 mod properties;
 mod ranked;
 mod sequential;
