@@ -34,6 +34,7 @@ fn the_menu_names_the_active_account_and_follows_a_switch() {
                 codex_homes: Vec::new(),
                 clock: Arc::new(SystemClock),
                 vault: Some(Arc::new(MemoryVault::new())),
+                read_usage: false,
             };
             let data_dir = options.data_dir.clone();
             let baton = Box::pin(Engine::start(options)).await.expect("Baton starts");

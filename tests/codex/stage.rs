@@ -81,6 +81,7 @@ impl Stage {
             codex_homes: Vec::new(),
             clock: Arc::new(Borrowed::new(sim.clock(), Clock::now_unix_millis, Clock::real)),
             vault: Some(Arc::new(MemoryVault::new())),
+            read_usage: false,
         };
         let baton = Box::pin(Engine::start(options.clone()))
             .await

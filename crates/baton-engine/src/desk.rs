@@ -7,7 +7,7 @@ use baton_core::{
 };
 use tokio::sync::{broadcast, watch};
 
-use crate::clock::Clock;
+use crate::{clock::Clock, usage::Demand};
 
 /// Events kept for a slow reader; one that falls further behind reads the snapshot anew.
 const EVENTS_KEPT: usize = 1024;
@@ -19,6 +19,7 @@ pub struct Desk {
     last: Mutex<Option<Decision>>,
     events: broadcast::Sender<Event>,
     changes: watch::Sender<u64>,
+    demand: Demand,
 }
 
 impl Desk {
@@ -29,6 +30,7 @@ impl Desk {
             last: Mutex::new(None),
             events: broadcast::channel(EVENTS_KEPT).0,
             changes: watch::channel(0).0,
+            demand: Demand::default(),
         }
     }
 
@@ -55,6 +57,11 @@ impl Desk {
         self.changes.send_modify(|count| *count += 1);
     }
 
+    /// Who would have anything of a new reading.
+    pub(crate) fn demand(&self) -> &Demand {
+        &self.demand
+    }
+
     /// The latest decision on a real request.
     pub fn last_decision(&self) -> Option<Decision> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -76,7 +83,12 @@ impl Desk {
 
     pub(crate) fn route(&self, request: &Request<'_>) -> Decision {
         let mut events = Vec::new();
-        let decision = self.lock().route(request, self.now(), &mut events);
+        let (decision, now) = {
+            let mut pool = self.lock();
+            let now = self.now();
+            (pool.route(request, now, &mut events), now)
+        };
+        self.demand.request(&decision.choice, now);
         let told = !events.is_empty();
         self.tell(events);
         let before = self

@@ -36,6 +36,7 @@ use crate::{
         private::{Private, PrivateError},
         settings::{Settings, SettingsError},
     },
+    usage::{Poller, Reader},
     vault::{Keychain, KeyringVault},
 };
 
@@ -67,6 +68,8 @@ pub struct Engine {
     proxy: Option<Proxy>,
     background: Vec<JoinHandle<()>>,
     stopping: CancellationToken,
+    /// No more usage is read.
+    unread: CancellationToken,
     /// Held as long as this data directory is ours.
     _lock: Lock,
     guardian: Option<Guardian>,
@@ -83,6 +86,8 @@ struct Inner {
     /// What was wrong at the start: another port than last time, a Codex that can't be connected.
     at_start: Vec<String>,
     running: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Usage that can't be read; `None` where none is read.
+    unreadable: Option<watch::Receiver<Option<String>>>,
     stop: CancellationToken,
 }
 
@@ -128,8 +133,23 @@ impl Engine {
             proxy.base_urls(),
             moved.map(|from| (from, port)),
         );
-        let mut engine = Self::assemble(&options, built, base_urls, Box::new(running));
+        let poller = options.read_usage.then(|| {
+            let reader = Reader {
+                desk: Arc::clone(&built.desk),
+                grants: Arc::clone(&built.grants),
+                net: Arc::clone(&built.net),
+                upstream: options.upstream.clone(),
+            };
+            Poller::new(reader, Box::new(proxy.running_counter()))
+        });
+        let unreadable = poller.as_ref().map(Poller::problems);
+        let mut engine = Self::assemble(&options, built, base_urls, Box::new(running), unreadable);
         engine.proxy = Some(proxy);
+        if let Some(poller) = poller {
+            engine
+                .background
+                .push(tokio::spawn(poller.run(engine.unread.clone())));
+        }
         engine.answer(control);
         Ok(engine)
     }
@@ -154,7 +174,7 @@ impl Engine {
     /// The same data with no listener and no socket: for a person's commands while no Baton runs.
     pub async fn offline(options: Options) -> Result<Self, StartError> {
         let built = Built::new(&options)?;
-        Ok(Self::assemble(&options, built, None, Box::new(|| 0)))
+        Ok(Self::assemble(&options, built, None, Box::new(|| 0), None))
     }
 
     fn assemble(
@@ -162,9 +182,10 @@ impl Engine {
         built: Built,
         base_urls: Option<BaseUrls>,
         running: Box<dyn Fn() -> u64 + Send + Sync>,
+        unreadable: Option<watch::Receiver<Option<String>>>,
     ) -> Self {
         let stopping = CancellationToken::new();
-        let background = vec![
+        let mut background = vec![
             tokio::spawn(background::save(
                 Arc::clone(&built.desk),
                 Arc::clone(&built.writer),
@@ -187,6 +208,13 @@ impl Engine {
                 stopping.clone(),
             )),
         ];
+        if let Some(unreadable) = unreadable.clone() {
+            background.push(tokio::spawn(background::watch_trouble(
+                unreadable,
+                Arc::clone(&built.desk),
+                stopping.clone(),
+            )));
+        }
         let admission = Arc::new(Admission::new(
             Arc::clone(&built.desk),
             Arc::clone(&built.grants),
@@ -222,12 +250,14 @@ impl Engine {
             data_dir: options.data_dir.clone(),
             at_start: built.at_start,
             running,
+            unreadable,
             stop: CancellationToken::new(),
         };
         Self {
             inner: Arc::new(inner),
             proxy: None,
             background,
+            unread: stopping.child_token(),
             stopping,
             _lock: built.lock,
             guardian: None,
@@ -288,6 +318,7 @@ impl Engine {
             self.disconnect_codex().await;
             proxy.drain(DRAIN).await;
         }
+        self.unread.cancel();
         self.inner.commands.sign_ins.shutdown().await;
         self.inner.grants.drain().await;
         self.stopping.cancel();
@@ -356,10 +387,15 @@ impl Inner {
                  works again."
             )
         });
+        let unreadable = self
+            .unreadable
+            .as_ref()
+            .and_then(|unreadable| unreadable.borrow().clone());
         let around = Surroundings {
             base_urls: self.base_urls.clone(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
+            problems: [keychain, disk, self.moved.clone(), unreadable]
             problems: [keychain, disk]
                 .into_iter()
                 .flatten()

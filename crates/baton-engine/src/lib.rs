@@ -4,6 +4,7 @@
 //! - `background`: what goes on beside the requests: saving, recording, letting time pass
 //! - [`desk`]: the pool of `baton-core` as shared by everybody, with its events and changes
 //! - [`proxy`]: what Codex talks to; [`net`]: connections to the upstream
+//! - `usage`: reads the accounts' usage beside the requests
 //! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
 //! - `signin`: signing in, in the browser or with a device code; `admission`: how a sign-in becomes an account
 //! - [`store`]: database, settings and state file, none of which holds a token; [`instance`]: one Baton a data directory
@@ -28,6 +29,7 @@ mod signin;
 mod snapshot;
 pub mod store;
 mod toml;
+mod usage;
 pub mod vault;
 pub mod words;
 

@@ -38,6 +38,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// `None`: the OS keychain.
     pub vault: Option<Arc<dyn Vault>>,
+    /// Off, usage is known from passing answers only (tests that count what the upstream was asked).
+    pub read_usage: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +76,7 @@ impl Options {
             codex_homes: codex_home.into_iter().collect(),
             clock: Arc::new(SystemClock),
             vault: None,
+            read_usage: true,
         })
     }
 }

@@ -69,6 +69,11 @@ impl Idle {
         }
     }
 
+    /// Closes all that wait.
+    pub(super) fn close_all(&self) {
+        self.lock().kept.clear();
+    }
+
     /// True while some are left.
     fn close_old(&self) -> bool {
         let mut state = self.lock();

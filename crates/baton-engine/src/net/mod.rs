@@ -113,6 +113,11 @@ impl Net {
         }
     }
 
+    /// After a sleep or a change of network: connections that wait may lead nowhere. What runs on others goes on.
+    pub fn forget_idle(&self) {
+        self.idle.close_all();
+    }
+
     async fn connect(&self, to: &Uri) -> Result<Connection, NetError> {
         let stream = self.dialer.dial(to.clone()).await?;
         let connection = Connection::new(stream).await;

@@ -41,7 +41,7 @@ pub(super) fn to_upstream(shared: &Shared, parts: &request::Parts, rest: &str) -
 }
 
 /// Puts an account's credentials in place of whatever was there. What can't be put isn't left to the CLI's own either.
-pub(super) fn credentials(headers: &mut HeaderMap, access: &Access) {
+pub(crate) fn credentials(headers: &mut HeaderMap, access: &Access) {
     for theirs in [header::AUTHORIZATION, header::COOKIE, ACCOUNT_ID] {
         headers.remove(theirs);
     }

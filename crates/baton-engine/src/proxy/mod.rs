@@ -33,6 +33,7 @@ use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
+pub(crate) use self::headers::credentials;
 pub use self::{
     asked::unpacked,
     guard::{Kind, Route, authorise},

@@ -14,4 +14,5 @@ mod strategies;
 mod streams;
 mod stub;
 mod switching;
+mod usage;
 mod waiting;

@@ -65,6 +65,17 @@ impl Stage {
         Self::of(sim, accounts, options, data).await
     }
 
+    /// One that reads usage beside the requests, and can be restarted.
+    pub(crate) async fn with_usage(scenario: Scenario, accounts: &[&str]) -> Self {
+        let (sim, data) = (Sim::start(scenario).await, folder());
+        let options = Options {
+            port: Some(lasting_port()),
+            read_usage: true,
+            ..options(&sim, &data)
+        };
+        Self::of(sim, accounts, options, data).await
+    }
+
     async fn of(sim: Sim, accounts: &[&str], options: Options, data: tempfile::TempDir) -> Self {
         let baton = Engine::start(options.clone()).await.expect("Baton starts");
         let events = baton.events();
@@ -211,6 +222,8 @@ fn options(sim: &Sim, data: &tempfile::TempDir) -> Options {
         codex_homes: Vec::new(),
         clock: Arc::new(Borrowed::new(sim.clock(), Clock::now_unix_millis, Clock::real)),
         vault: Some(Arc::new(MemoryVault::new())),
+        // The stories count what the upstream was asked: `usage.rs` has those of reading.
+        read_usage: false,
     }
 }
 
