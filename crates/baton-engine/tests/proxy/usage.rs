@@ -227,7 +227,7 @@ async fn an_edge_that_refuses_is_asked_ever_more_seldom_and_requests_go_on() {
 async fn a_refused_token_is_renewed_once_and_one_that_is_void_needs_attention() {
     let stage = Stage::reading(scenario([account("a", 10.0)]), &["a"]).await;
     let tokens = || stage.sim.log().count(|entry| entry.kind == Kind::Token);
-    stage.sim.account("a").revoke_access_tokens();
+    stage.sim.account("a").expire_access_tokens();
     let before = tokens();
     let stage = stage.restart().await;
     // With the refused token nobody can tell whose it was.
