@@ -68,6 +68,7 @@ pub(crate) mod samples {
             left,
             resets_at: None,
             observed_at: NOW,
+            stale: false,
         }
     }
 

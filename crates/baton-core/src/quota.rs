@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Timestamp, polling::STALE_AFTER};
 
 /// How long a reading of the usage route may lag behind what has just been used (PROTOCOL §3).
 pub(crate) const USAGE_LAG: Duration = Duration::from_secs(60);
@@ -144,6 +144,12 @@ impl Window {
             Some(reset) if reset <= now => Percent::ZERO,
             _ => self.used,
         }
+    }
+
+    /// Too old to go by: seen long ago, or before a reset that has passed since.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        let reset_since = self.resets_at.is_some_and(|reset| reset <= now);
+        reset_since || now.since(self.observed_at) > STALE_AFTER
     }
 
     /// A usage route's reading that shows less of the same window than an answer of a moment ago did: it lags behind.
@@ -303,6 +309,20 @@ mod tests {
         assert!(!window.used_at(Timestamp::from_secs(99)).is_full());
         assert_eq!(window.used_at(Timestamp::from_secs(100)), Percent::ZERO);
         assert_eq!(window.next_reset(Timestamp::from_secs(100)), None);
+    }
+
+    #[test]
+    fn a_reading_is_stale_after_a_quarter_of_an_hour_or_its_reset() {
+        let window = window(WindowLength::FIVE_HOURS, 40.0, 1200, 0);
+        let stale = |secs| window.is_stale(Timestamp::from_secs(secs));
+        assert!(!stale(900));
+        assert!(stale(901));
+        let early = Window {
+            resets_at: Some(Timestamp::from_secs(60)),
+            ..window
+        };
+        assert!(!early.is_stale(Timestamp::from_secs(59)));
+        assert!(early.is_stale(Timestamp::from_secs(60)));
     }
 
     #[test]

@@ -85,6 +85,7 @@ fn windows(state: &AccountState, now: Timestamp) -> Vec<WindowView> {
                 left: if spent { 0.0 } else { window.used_at(now).left() },
                 resets_at,
                 observed_at: window.observed_at,
+                stale: window.is_stale(now),
             });
         }
     }

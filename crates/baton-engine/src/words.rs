@@ -28,6 +28,15 @@ impl Words for PoolWords<'_> {
     }
 }
 
+/// `20 min ago`, in the largest unit that says enough.
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
+    match now.since(at).as_secs() / 60 {
+        minutes @ 0..120 => format!("{minutes} min ago"),
+        minutes @ 120..2880 => format!("{} h ago", minutes / 60),
+        minutes => format!("{} d ago", minutes / 1440),
+    }
+}
+
 /// In the machine's time zone: `16:40` within a day, `Tue 16:40` within a week, a date beyond.
 pub fn clock_time(at: Timestamp, now: Timestamp) -> String {
     let local = |at: Timestamp| jiff::Timestamp::from_millisecond(at.as_millis()).ok();

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use baton_core::{LimitFamily, OnRecovery, Percent, Strategy, explain};
+use baton_core::{LimitFamily, OnRecovery, Percent, Strategy, Timestamp, explain};
 use baton_engine::{
     control::protocol::{AccountView, Snapshot, WindowView},
-    words::clock_time,
+    words::{ago, clock_time},
 };
 use serde_json::{Value, json};
 
@@ -136,11 +136,21 @@ fn window_cells(snapshot: &Snapshot, view: &AccountView, window: &WindowView) ->
         (window_name(window), Tint::Faint),
         (format!("{:>6} left", percent_left(window.left)), tint),
         (resets, Tint::Plain),
+        (age(window, snapshot.at), Tint::Faint),
         (
             threshold(view, window).map_or_else(String::new, |text| format!("· {text}")),
             Tint::Faint,
         ),
     ]
+}
+
+/// Of a reading that is too old to go by.
+fn age(window: &WindowView, now: Timestamp) -> String {
+    if window.stale {
+        format!("read {}", ago(window.observed_at, now))
+    } else {
+        String::new()
+    }
 }
 
 pub(crate) fn window_name(window: &WindowView) -> String {
@@ -172,5 +182,32 @@ fn threshold(view: &AccountView, window: &WindowView) -> Option<String> {
 impl<'a> From<&'a Snapshot> for Labels<'a> {
     fn from(snapshot: &'a Snapshot) -> Self {
         Self::new(&snapshot.accounts, snapshot.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_core::WindowLength;
+
+    use super::*;
+
+    #[test]
+    fn an_old_reading_says_how_old_it_is_and_a_fresh_one_nothing() {
+        let read_before = |secs: i64, stale| {
+            let window = WindowView {
+                family: LimitFamily::General,
+                name: None,
+                length: WindowLength::WEEK,
+                left: 50.0,
+                resets_at: None,
+                observed_at: Timestamp::from_secs(1_000_000 - secs),
+                stale,
+            };
+            age(&window, Timestamp::from_secs(1_000_000))
+        };
+        assert_eq!(read_before(60, false), "");
+        assert_eq!(read_before(20 * 60, true), "read 20 min ago");
+        assert_eq!(read_before(150 * 60, true), "read 2 h ago");
+        assert_eq!(read_before(49 * 3600, true), "read 2 d ago");
     }
 }

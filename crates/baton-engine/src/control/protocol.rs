@@ -296,6 +296,9 @@ pub struct WindowView {
     /// Absent while the timer isn't running.
     pub resets_at: Option<Timestamp>,
     pub observed_at: Timestamp,
+    /// Too old to go by: it may be otherwise by now.
+    #[serde(default)]
+    pub stale: bool,
 }
 
 /// A line of `baton log`.

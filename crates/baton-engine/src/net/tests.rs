@@ -108,6 +108,40 @@ async fn an_answer_read_to_its_known_length_leaves_its_connection_to_the_next_re
 }
 
 #[tokio::test]
+async fn connections_that_wait_are_forgotten_on_demand_and_running_answers_go_on() {
+    let (net, upstream) = (Net::new().unwrap(), Upstream::new().await);
+    let (mut one, mut other) = {
+        let serve = async {
+            let mut one = upstream.accept().await;
+            answer(&mut one, HELLO).await;
+            let mut other = upstream.accept().await;
+            answer(&mut other, BEGUN).await;
+            (one, other)
+        };
+        let ask = async {
+            // Both at once, so that each has a connection; the first has ended, the second runs.
+            let first = net.send(upstream.request()).await.unwrap();
+            let second = net.send(upstream.request()).await.unwrap();
+            text(first).await;
+            second
+        };
+        let ((one, mut other), running) = tokio::join!(serve, ask);
+        net.forget_idle();
+        let rest = async {
+            other.write_all(&[b'.'; 45]).await.unwrap();
+            other
+        };
+        let (other, whole) = tokio::join!(rest, text(running));
+        assert_eq!(whole.len(), 50);
+        (one, other)
+    };
+    assert!(is_closed(&mut one).await);
+    let (head, answered) = tokio::join!(answer(&mut other, HELLO), net.send(upstream.request()));
+    assert!(head.starts_with("GET"));
+    assert_eq!(text(answered.unwrap()).await, "hello");
+}
+
+#[tokio::test]
 async fn two_requests_at_a_time_have_a_connection_each() {
     let (net, upstream) = (Net::new().unwrap(), Upstream::new().await);
     let serve = async {

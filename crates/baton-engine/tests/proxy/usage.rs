@@ -165,9 +165,15 @@ async fn idle_it_asks_for_nothing_and_in_use_again_it_does() {
         stage.stirs().await;
     }
     assert_eq!(asked(), before);
+    let stale = |view: &AccountView| view.windows.iter().all(|window| window.stale);
+    stage
+        .shows("a", |view| stale(view) && !view.windows.is_empty())
+        .await;
     assert!(stage.client(Mode::Http).turn("hello").await.completed);
     stage.read("a", 2).await;
     stage.read("b", 2).await;
+    stage.shows("a", |view| !stale(view)).await;
+    stage.shows("b", |view| !stale(view)).await;
 }
 
 /// HTML, as an edge says it, and a service that has trouble: what they say here isn't held against the account.
