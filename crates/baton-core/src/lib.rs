@@ -40,7 +40,8 @@ pub use judge::{LimitKind, Outcome, Refusal, SendState, Step, Trouble, Verdict};
 pub use policy::{OnRecovery, Policy, Strategy, UnknownStrategy};
 pub use pool::{CommandError, Pool, Report};
 pub use quota::{
-    Credits, InvalidPercent, LimitFamily, LimitReading, Percent, Quota, Reading, Source, Window, WindowLength,
+    BankedResets, Credits, InvalidPercent, LimitFamily, LimitReading, Percent, Quota, Reading, Source,
+    Window, WindowLength,
 };
 pub use request::{Request, Turn};
 pub use state::{AccountState, Effect};

@@ -186,6 +186,26 @@ impl Credits {
     }
 }
 
+/// Resets that a person has in the bank, to use up when they like. Baton shows them and never uses one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BankedResets {
+    pub count: u32,
+    /// When they expire, as far as that is known; soonest first.
+    pub expire: Vec<Timestamp>,
+}
+
+impl BankedResets {
+    /// Without those that have expired.
+    pub fn left(&self, now: Timestamp) -> Self {
+        let expire: Vec<_> = self.expire.iter().copied().filter(|at| *at > now).collect();
+        let expired = u32::try_from(self.expire.len() - expire.len()).unwrap_or(u32::MAX);
+        Self {
+            count: self.count.saturating_sub(expired),
+            expire,
+        }
+    }
+}
+
 /// What one answer said of one limit family.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LimitReading {
@@ -213,6 +233,8 @@ pub struct Reading {
 pub struct Quota {
     pub limits: Vec<LimitReading>,
     pub credits: Option<Credits>,
+    #[serde(default)]
+    pub banked: BankedResets,
 }
 
 impl Quota {

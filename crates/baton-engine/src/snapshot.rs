@@ -61,6 +61,7 @@ fn account(state: &AccountState, now: Timestamp, words: &PoolWords<'_>) -> Accou
         window_thresholds: account.thresholds.windows.clone(),
         reserve: account.thresholds.reserve,
         last_used: state.last_used,
+        banked: state.quota.banked.left(now),
     }
 }
 

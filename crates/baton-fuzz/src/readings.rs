@@ -53,6 +53,10 @@ pub(crate) fn usage(data: &[u8]) {
         quota.apply(&reading);
         synthesized(&quota, &identity);
     }
+    let banked = wire_usage::banked(data, NOW).unwrap_or_default();
+    assert!(banked.count as usize >= banked.expire.len() && banked.count <= 1000);
+    assert!(banked.expire.is_sorted() && banked.left(NOW) == banked);
+    assert!(wire_usage::banked_count(data).is_none_or(|count| count <= 1000));
     let Some(rewritten) = wire_usage::rewrite_identity(data, &identity) else {
         assert!(
             !unambiguous(data).is_some_and(|body| body.is_object()),

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-use baton_core::{LimitFamily, LimitReading, Quota, Reading, Timestamp, Window};
+use baton_core::{BankedResets, LimitFamily, LimitReading, Quota, Reading, Timestamp, Window};
 use serde_json::{Value, json};
 
 use crate::edit::{Edits, Members};
 use crate::json::Cursor;
 use crate::{lenient, quota};
+
+/// More resets in the bank than this are not believed.
+const MAX_BANKED: usize = 1000;
 
 /// The identity of the CLI's own login, as its requests and answers show it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -32,6 +35,42 @@ impl fmt::Debug for CliIdentity {
 pub fn read(body: &[u8], now: Timestamp) -> Option<Reading> {
     let body = lenient::parse(body)?;
     body.is_object().then(|| quota::usage(&body, now))
+}
+
+/// How many resets a usage body says are in the bank; `None` where it doesn't say.
+pub fn banked_count(body: &[u8]) -> Option<u32> {
+    let body = lenient::parse(body)?;
+    count(body.get("rate_limit_reset_credits")?)
+}
+
+/// The body of `wham/rate-limit-reset-credits`: those that are neither used nor expired. `None` if it says nothing.
+pub fn banked(body: &[u8], now: Timestamp) -> Option<BankedResets> {
+    let body = lenient::parse(body)?;
+    let credits = body.get("credits").and_then(Value::as_array);
+    let credits = || credits.into_iter().flatten().take(MAX_BANKED);
+    let available = |credit: &&Value| {
+        let status = credit.get("status").and_then(Value::as_str);
+        status.is_none_or(|status| status == "available")
+    };
+    let mut expire: Vec<_> = credits()
+        .filter(available)
+        .filter_map(|credit| lenient::rfc3339(credit.get("expires_at")?.as_str()?))
+        .filter(|at| *at > now)
+        .collect();
+    expire.sort();
+    let listed = || {
+        body.get("credits")
+            .map(|_| credits().filter(available).count() as u32)
+    };
+    Some(BankedResets {
+        count: count(&body).or_else(listed)?.max(expire.len() as u32),
+        expire,
+    })
+}
+
+fn count(of: &Value) -> Option<u32> {
+    let count = lenient::number(of.get("available_count")?)?;
+    (0.0..=MAX_BANKED as f64).contains(&count).then_some(count as u32)
 }
 
 /// The same body with `user_id`, `account_id` and `email` of the CLI's own login; those that `identity` lacks are left

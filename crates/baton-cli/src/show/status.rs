@@ -30,6 +30,9 @@ pub(crate) fn status(snapshot: &Snapshot, running: bool, next_request: &str, sty
     } else {
         out.push_str(&accounts(snapshot, style));
         let _ = writeln!(out, "\nNext request: {next_request}");
+        for view in snapshot.accounts.iter().filter(|view| view.banked.count > 0) {
+            let _ = writeln!(out, "{}", banked(view, snapshot.at));
+        }
     }
     if snapshot.braked {
         let _ = writeln!(
@@ -142,6 +145,15 @@ fn window_cells(snapshot: &Snapshot, view: &AccountView, window: &WindowView) ->
             Tint::Faint,
         ),
     ]
+}
+
+/// Baton never uses one: that is for the person to do, in Codex.
+fn banked(view: &AccountView, now: Timestamp) -> String {
+    let first = view.banked.expire.first();
+    let expires = first.map_or_else(String::new, |at| {
+        format!(", the first expires {}", clock_time(*at, now))
+    });
+    format!("Banked resets of {}: {}{expires}", view.label, view.banked.count)
 }
 
 /// Of a reading that is too old to go by.

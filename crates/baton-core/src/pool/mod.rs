@@ -8,9 +8,9 @@ pub use commands::CommandError;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, AccountState, Because, Cause, Choice, Decision, Effect, Event, EventKind, LimitFamily, Policy,
-    Reading, RefuseReason, Request, Strategy, Switch, Timestamp, Turn, brake::Brake, choose,
-    eligibility::Tier, threads::Threads,
+    AccountId, AccountState, BankedResets, Because, Cause, Choice, Decision, Effect, Event, EventKind,
+    LimitFamily, Policy, Reading, RefuseReason, Request, Strategy, Switch, Timestamp, Turn, brake::Brake,
+    choose, eligibility::Tier, threads::Threads,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -265,6 +265,13 @@ impl Pool {
         let own = if late { generation } else { state.generation() };
         self.settle(now, events);
         own
+    }
+
+    /// What the account has in the bank by now.
+    pub fn banked(&mut self, account: AccountId, banked: BankedResets) {
+        if let Some(state) = self.state_mut(account) {
+            state.quota.banked = banked;
+        }
     }
 
     /// The account that answered `thread` with compacted history: only it may be able to read that again.

@@ -3,8 +3,8 @@
 use std::{fmt, path::PathBuf};
 
 use baton_core::{
-    AccountId, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent, Strategy, Timestamp,
-    WindowLength,
+    AccountId, BankedResets, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent, Strategy,
+    Timestamp, WindowLength,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -283,6 +283,9 @@ pub struct AccountView {
     pub window_thresholds: Vec<(WindowLength, Percent)>,
     pub reserve: bool,
     pub last_used: Option<Timestamp>,
+    /// Resets that the person may use when they like.
+    #[serde(default)]
+    pub banked: BankedResets,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

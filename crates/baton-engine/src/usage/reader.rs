@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use baton_core::{AccountId, Effect, Outcome, Report, SendState, Step, Trial, polling::Failure, trial::Pick};
+use baton_core::{
+    AccountId, BankedResets, Effect, Outcome, Pool, Report, SendState, Step, Trial, polling::Failure,
+    trial::Pick,
+};
 use baton_wire::{error, usage as wham};
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
@@ -63,6 +66,7 @@ impl Reader {
                 let reading = wham::read(&body, self.desk.now())
                     .ok_or_else(|| Unread::refused("its answer can't be read"))?;
                 self.desk.learn(&mut pick, &reading);
+                self.banked(account, &access, &body).await;
                 return Ok(());
             }
             let status = parts.status.as_u16();
@@ -79,6 +83,29 @@ impl Reader {
             }
             access = self.granted(pick, self.grants.refresh(account, access.version).await)?;
         }
+    }
+
+    /// The usage body says how many; when they expire is asked for only where that is news.
+    async fn banked(&self, account: AccountId, access: &Access, usage: &[u8]) {
+        let Some(count) = wham::banked_count(usage) else {
+            return;
+        };
+        let known = |pool: &Pool, now| Some(pool.account(account)?.quota.banked.left(now).count);
+        if self.desk.read(known) == Some(count) {
+            return;
+        }
+        let mut banked = BankedResets {
+            count,
+            ..BankedResets::default()
+        };
+        if count > 0
+            && let Ok((parts, body)) = self.ask("wham/rate-limit-reset-credits", access).await
+            && parts.status.is_success()
+            && let Some(told) = wham::banked(&body, self.desk.now())
+        {
+            banked.expire = told.expire;
+        }
+        self.desk.change(|pool, _, _| pool.banked(account, banked));
     }
 
     async fn ask(&self, route: &str, access: &Access) -> Result<(http::response::Parts, Bytes), Unread> {

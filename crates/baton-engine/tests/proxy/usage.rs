@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_core::{Eligibility, LimitFamily, Refusal, Strategy, WindowLength};
+use baton_core::{Eligibility, LimitFamily, Refusal, Strategy, Timestamp, WindowLength};
 use baton_engine::control::protocol::{AccountView, Command};
 use baton_sim::{At, Entry, Failure, FamilyScript, Fault, FaultRule, Kind, Mode, Scenario, WindowScript};
 
@@ -153,6 +153,35 @@ async fn all_families_are_read_and_no_windows_are_no_quota_at_all() {
     );
     let none = stage.shows("none", |view| view.plan.is_some()).await;
     assert_eq!((none.windows, none.state), (vec![], Eligibility::Eligible));
+}
+
+#[tokio::test]
+async fn resets_in_the_bank_are_shown_with_their_expiry_and_never_used() {
+    let answer = |kind, body: &str| {
+        let fault = Fault::Respond {
+            status: 200,
+            headers: Vec::new(),
+            body: body.to_owned(),
+        };
+        FaultRule::new(At::Route(kind), fault)
+    };
+    let usage = r#"{"plan_type":"plus","rate_limit":null,"rate_limit_reset_credits":{"available_count":1}}"#;
+    let credits = r#"{"available_count":1,"credits":[
+        {"id":"r1","status":"available","expires_at":"2099-01-01T00:00:00Z"}]}"#;
+    let accounts = scenario([account("a", 10.0)])
+        .fault(answer(Kind::Usage, usage))
+        .fault(answer(Kind::ResetCredits, credits));
+    let stage = Stage::reading(accounts, &["a"]).await;
+    let view = stage.shows("a", |view| view.banked.count > 0).await;
+    assert_eq!(view.banked.expire, [Timestamp::from_secs(4_070_908_800)]);
+    stage.sim.clock().advance(20 * MINUTE);
+    assert!(stage.client(Mode::Http).turn("hello").await.completed);
+    stage.read("a", 2).await;
+    stage.stirs().await;
+    // The same number is no news.
+    let asked = stage.sim.log().find(|entry| entry.path.contains("reset-credits"));
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!(asked[0].method, "GET");
 }
 
 #[tokio::test]

@@ -342,3 +342,28 @@ fn accounts_check_tells_an_accounts_constraints_and_our_answer_has_none() {
             "account_ordering": ["acct-1"], "default_account_id": "acct-1"})
     );
 }
+
+#[test]
+fn banked_resets_are_those_neither_used_nor_expired() {
+    let now = Timestamp::from_secs(1_795_333_000);
+    let usage = br#"{"plan_type":"plus","rate_limit":null,"rate_limit_reset_credits":{"available_count":2}}"#;
+    assert_eq!(usage::banked_count(usage), Some(2));
+    assert_eq!(usage::banked_count(br#"{"plan_type":"plus"}"#), None);
+    assert_eq!(
+        usage::banked_count(br#"{"rate_limit_reset_credits":{"available_count":-1}}"#),
+        None
+    );
+    let listed = br#"{"available_count":2,"credits":[
+        {"id":"1","status":"available","expires_at":"2099-02-01T00:00:00Z"},
+        {"id":"2","status":"available","expires_at":"2099-01-01T00:00:00Z"},
+        {"id":"3","status":"redeemed","expires_at":"2099-01-01T00:00:00Z"},
+        {"id":"4","status":"available","expires_at":"2000-01-01T00:00:00Z"}]}"#;
+    let banked = usage::banked(listed, now).unwrap();
+    let expire: Vec<_> = banked.expire.iter().map(|at| at.as_millis() / 1000).collect();
+    assert_eq!((banked.count, expire), (2, vec![4_070_908_800, 4_073_587_200]));
+    assert_eq!(banked.left(Timestamp::from_secs(4_070_908_800)).count, 1);
+    let none = usage::banked(br#"{"available_count":0,"credits":[]}"#, now).unwrap();
+    assert_eq!((none.count, none.expire), (0, vec![]));
+    assert_eq!(usage::banked(b"{}", now), None);
+    assert_eq!(usage::banked(b"<html>", now), None);
+}
