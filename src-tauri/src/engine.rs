@@ -166,6 +166,7 @@ mod tests {
         let mut options = Options::from_env(Some(data_dir), Some(0)).expect("options");
         options.vault = Some(Arc::new(MemoryVault::default()));
         options.codex_homes.clear();
+        options.read_usage = false;
         options
     }
 
