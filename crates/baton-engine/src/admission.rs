@@ -83,7 +83,11 @@ impl Admission {
         self.desk
             .read(|pool, _| pool.check_label(label, None))
             .map_err(invalid)?;
-        let id = self.store.next_account_id().map_err(failed)?;
+        let store = Arc::clone(&self.store);
+        let id = tokio::task::spawn_blocking(move || store.next_account_id())
+            .await
+            .map_err(failed)?
+            .map_err(failed)?;
         self.grants.store(id, sign_in.tokens).await.map_err(not_stored)?;
         let mut account = Account::new(id, identity, label);
         account.plan = sign_in.plan;

@@ -395,8 +395,7 @@ impl Inner {
             base_urls: self.base_urls.clone(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
-            problems: [keychain, disk, self.moved.clone(), unreadable]
-            problems: [keychain, disk]
+            problems: [keychain, disk, unreadable]
                 .into_iter()
                 .flatten()
                 .chain(self.at_start.iter().cloned())

@@ -139,7 +139,7 @@ pub(crate) fn simulated() -> Vec<Row> {
         held(Fault::End).once()                                            => Nothing, Silent(A), Eligible, A, 0;
         held(Fault::End).once().impatient()                                => Again(A), Nothing, Eligible, A, 0;
         output(Fault::Cut).once()                                          => Again(A), Again(A), Eligible, A, 0;
-        output(Fault::Reset).times(3)                                      => Again(A), Again(A), Eligible, A, 0;
+        output(Fault::Reset).times(3)                                      => Again(B), Again(B), Eligible, A, 1;
         output(Fault::Close(1000)).once()                                  => Again(A), Again(A), Eligible, A, 0;
         output(Fault::Close(1009)).once()                                  => Again(A), Again(A), Eligible, A, 0;
         output(Fault::TruncateEvent).once()                                => Again(A), Again(A), Eligible, A, 0;

@@ -55,6 +55,7 @@ async fn built(sign_in_ports: Vec<u16>, serves: bool) -> Stage {
         sign_in_ports,
         codex_homes: Vec::new(),
         clock: Arc::new(SystemClock),
+        read_usage: false,
         vault: Some(Arc::<MemoryVault>::clone(&vault)),
     };
     let engine = match serves {
