@@ -24,6 +24,7 @@ const MOST_EVENTS: usize = 65_536;
 
 pub struct Writer {
     shared: Arc<Shared>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -72,8 +73,11 @@ impl Writer {
         let started = thread::Builder::new()
             .name("baton-store".to_owned())
             .spawn(move || thread.run());
-        started.map_err(|source: io::Error| StoreError::Io { path, source })?;
-        Ok(Self { shared })
+        let started = started.map_err(|source: io::Error| StoreError::Io { path, source })?;
+        Ok(Self {
+            shared,
+            thread: Mutex::new(Some(started)),
+        })
     }
 
     pub fn event(&self, event: Event) {
@@ -128,10 +132,16 @@ impl Writer {
         let _ = flushed.await;
     }
 
-    /// Writes what waits and ends. What is handed over later is lost.
+    /// Writes what waits and ends. What is handed over later is lost. Afterwards nothing here has the database open, but
+    /// for who still holds this.
     pub async fn close(&self) {
         self.shared.push(|queue| queue.closing = true);
         self.flush().await;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // It is at its last step. One that has panicked has ended, too.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
     }
 }
 
