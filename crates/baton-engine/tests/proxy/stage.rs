@@ -57,20 +57,19 @@ impl Stage {
 
     /// One that can be restarted: nobody takes its port meanwhile.
     pub(crate) async fn lasting(scenario: Scenario, accounts: &[&str]) -> Self {
-        let (sim, data) = (Sim::start(scenario).await, folder());
-        let options = Options {
-            port: Some(lasting_port()),
-            ..options(&sim, &data)
-        };
-        Self::of(sim, accounts, options, data).await
+        Self::on_its_port(scenario, accounts, false).await
     }
 
     /// One that reads usage beside the requests, and can be restarted.
     pub(crate) async fn with_usage(scenario: Scenario, accounts: &[&str]) -> Self {
+        Self::on_its_port(scenario, accounts, true).await
+    }
+
+    async fn on_its_port(scenario: Scenario, accounts: &[&str], read_usage: bool) -> Self {
         let (sim, data) = (Sim::start(scenario).await, folder());
         let options = Options {
             port: Some(lasting_port()),
-            read_usage: true,
+            read_usage,
             ..options(&sim, &data)
         };
         Self::of(sim, accounts, options, data).await
