@@ -40,17 +40,24 @@ impl Place {
         command
     }
 
-    /// A browser that goes where it is sent, and writes down what it is shown.
+    /// A browser that goes where it is sent, and writes down what it is shown. While it runs it holds a lock on its
+    /// own file: `baton` may end before it.
     fn browser(&self) -> PathBuf {
         let path = self.path("browser");
         let page = self.path("page.html");
         let script = format!(
-            "#!/bin/sh\nexec curl --silent --location --noproxy '*' --output '{}' \"$1\"\n",
+            "#!/bin/sh\nexec flock \"$0\" curl --silent --location --noproxy '*' --output '{}' \"$1\"\n",
             page.display()
         );
         std::fs::write(&path, script).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         path
+    }
+
+    /// What the browser showed last, once it has ended. Only after a sign-in that came to an end: it has begun by then.
+    fn page(&self) -> String {
+        std::fs::File::open(self.path("browser")).unwrap().lock().unwrap();
+        std::fs::read_to_string(self.path("page.html")).unwrap()
     }
 }
 
@@ -130,7 +137,7 @@ fn two_accounts_are_added_to_a_running_baton_and_the_first_renewed() {
         said.starts_with("This is Personal again, renewed; nothing added."),
         "{said}"
     );
-    let page = std::fs::read_to_string(place.path("page.html")).unwrap();
+    let page = place.page();
     assert!(page.contains("<h1>Signed in</h1>"), "{page}");
     assert_eq!(engine.snapshot().accounts.len(), 2);
     assert_eq!(issuer.runtime.block_on(engine.shutdown()), None);
