@@ -1,6 +1,6 @@
 //! An account's public facts, and how the person wants it used.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ pub struct Account {
     pub thresholds: Thresholds,
     /// Purchased credits may be spent, after all included quota.
     pub use_credits: bool,
+    /// The auth.json that it is read from. Who owns that file renews it; Baton only follows. `None`: a grant of its own.
+    pub linked: Option<PathBuf>,
 }
 
 impl Account {
@@ -58,6 +60,7 @@ impl Account {
             skipped: false,
             thresholds: Thresholds::default(),
             use_credits: false,
+            linked: None,
         }
     }
 }

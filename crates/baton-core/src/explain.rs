@@ -69,6 +69,14 @@ pub fn refusal(reason: Refusal) -> &'static str {
         Refusal::RefreshInterrupted => "needs sign-in (refresh interrupted)",
         Refusal::UnsupportedBackend => "it is bound to another backend, which Baton doesn't support",
         Refusal::AccountBlocked => "the service refuses it; see its account page",
+        Refusal::LinkGone => "the auth.json that it is linked to is gone; sign in there with `codex login`",
+        Refusal::LinkUnreadable => {
+            "the auth.json that it is linked to can't be read as a sign-in; sign in there with `codex login`"
+        }
+        Refusal::LinkOfAnother => {
+            "the auth.json that it is linked to is another account's now; sign in there as this one, or remove it"
+        }
+        Refusal::LinkStale => "run the Codex once that it is linked to: only that can renew its sign-in",
     }
 }
 

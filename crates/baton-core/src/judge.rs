@@ -24,6 +24,8 @@ pub enum Outcome {
     ServerTrouble(Trouble),
     /// 401. `permanent`: a code says that no refresh will help (`token_invalidated`, …).
     Unauthorized { permanent: bool },
+    /// 401 of a linked account, whatever the code: whoever owns its auth.json may have renewed it since, or can.
+    LinkRefused,
     /// 402 or 403 with a known code, or `usage_not_included`: the account needs a person.
     AccountRefused(Refusal),
     /// 402 or 403 without a known code: an edge's page. Nobody is blamed.
@@ -82,12 +84,28 @@ pub enum Refusal {
     UnsupportedBackend,
     /// Any other known refusal of the account.
     AccountBlocked,
+    /// Linked: its auth.json is gone.
+    LinkGone,
+    /// Linked: its auth.json can't be read, or holds no sign-in.
+    LinkUnreadable,
+    /// Linked: its auth.json is another account's by now.
+    LinkOfAnother,
+    /// Linked: the token in its auth.json has expired or was refused, and only its owner can renew it.
+    LinkStale,
 }
 
 impl Refusal {
     /// Said by the upstream, rather than found out by Baton: only that is a reason to stop trying others.
     pub(crate) fn by_upstream(self) -> bool {
-        !matches!(self, Self::RefreshInterrupted | Self::UnsupportedBackend)
+        !matches!(self, Self::RefreshInterrupted | Self::UnsupportedBackend) && !self.of_link()
+    }
+
+    /// The state of a linked account's file, which heals by itself once the file is right again.
+    pub fn of_link(self) -> bool {
+        matches!(
+            self,
+            Self::LinkGone | Self::LinkUnreadable | Self::LinkOfAnother | Self::LinkStale
+        )
     }
 }
 
@@ -128,7 +146,8 @@ pub enum Step {
     PassOn,
     /// The same account again, after this time (plus jitter).
     Retry { after: Duration },
-    /// One refresh of the access token for all who wait, then the same account.
+    /// One refresh of the access token for all who wait (of a linked account: its file is read again), then the same
+    /// account.
     Refresh,
     /// Without the encrypted content, on the same account.
     Strip,
@@ -206,8 +225,16 @@ pub fn judge(outcome: &Outcome, at: &Circumstances<'_>) -> Verdict {
                 reason: Refusal::TokenInvalidated,
             },
         ),
-        Outcome::Unauthorized { .. } if fail_over == Step::Resend => plainly(Step::Resend),
-        Outcome::Unauthorized { .. } => plainly(Step::Refresh),
+        Outcome::LinkRefused if at.refreshed => blamed(
+            Blame::Now,
+            Effect::NeedsAttention {
+                reason: Refusal::LinkStale,
+            },
+        ),
+        Outcome::Unauthorized { .. } | Outcome::LinkRefused if fail_over == Step::Resend => {
+            plainly(Step::Resend)
+        }
+        Outcome::Unauthorized { .. } | Outcome::LinkRefused => plainly(Step::Refresh),
         Outcome::ServerTrouble(_) | Outcome::Broken if fail_over == Step::Resend => plainly(Step::Resend),
         // Two accounts agree: it is the request.
         _ if at.alike_elsewhere => plainly(Step::PassOn),

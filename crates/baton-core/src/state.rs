@@ -431,6 +431,13 @@ impl AccountState {
         }
     }
 
+    // ## NeedsAttention => Eligible: the linked file is right again
+    pub(crate) fn link_mended(&mut self) {
+        if self.attention.take_if(|reason| reason.of_link()).is_some() {
+            self.generation += 1;
+        }
+    }
+
     pub(crate) fn waive_thresholds(&mut self, waived: bool) {
         self.waived = waived;
     }

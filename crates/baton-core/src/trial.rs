@@ -128,7 +128,10 @@ impl Trial {
     /// good doesn't outweigh a trouble that may have passed when the client asks again.
     fn stands(&self, outcome: &Outcome) -> bool {
         match outcome {
-            Outcome::UsageLimit { .. } | Outcome::Throttled { .. } | Outcome::Unauthorized { .. } => false,
+            Outcome::UsageLimit { .. }
+            | Outcome::Throttled { .. }
+            | Outcome::Unauthorized { .. }
+            | Outcome::LinkRefused => false,
             Outcome::AccountRefused(_) | Outcome::ModelUnavailable => {
                 !self.failures.iter().any(|failure| failure.outcome.is_trouble())
             }

@@ -1,6 +1,6 @@
 //! What the person may tell the pool. Each command changes everything it means to, or nothing.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use super::{Active, Pool};
 use crate::{
@@ -134,6 +134,13 @@ impl Pool {
         self.accounts[index].renewed();
         self.release_brake(now, events);
         self.settle(now, events);
+        Ok(())
+    }
+
+    /// From now on read from this auth.json; `None`: it has a grant of its own.
+    pub fn set_linked(&mut self, id: AccountId, to: Option<PathBuf>) -> Result<(), CommandError> {
+        let index = self.index(id)?;
+        self.accounts[index].account.linked = to;
         Ok(())
     }
 

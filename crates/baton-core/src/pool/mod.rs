@@ -267,6 +267,14 @@ impl Pool {
         own
     }
 
+    /// The file of a linked account is right again. Nothing that the brake counts, so that isn't released either.
+    pub fn link_mended(&mut self, account: AccountId, now: Timestamp, events: &mut Vec<Event>) {
+        if let Some(state) = self.state_mut(account) {
+            state.link_mended();
+        }
+        self.settle(now, events);
+    }
+
     /// What the account has in the bank by now.
     pub fn banked(&mut self, account: AccountId, banked: BankedResets) {
         if let Some(state) = self.state_mut(account) {

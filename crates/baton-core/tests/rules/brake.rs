@@ -197,3 +197,29 @@ fn an_account_that_is_removed_and_added_again_is_no_second_one() {
         "two are two, the one being gone or not"
     );
 }
+
+/// Files of linked accounts that are wrong or stale are the person's own business.
+#[test]
+fn linked_files_do_not_engage_it_and_mending_one_does_not_release_it() {
+    let reasons = [
+        Refusal::LinkGone,
+        Refusal::LinkUnreadable,
+        Refusal::LinkOfAnother,
+        Refusal::LinkStale,
+    ];
+    let mut story = Story::draining(3);
+    for reason in reasons {
+        story.is_refused_for(A, reason).is_refused_for(B, reason);
+    }
+    assert_eq!(story.serves(), C);
+    story.command(|pool, now, events| pool.link_mended(A, now, events));
+    assert_eq!(story.state(A), Eligibility::Eligible);
+
+    let mut story = braked(3);
+    for account in [A, C] {
+        story.command(|pool, now, events| pool.link_mended(account, now, events));
+    }
+    assert_eq!(story.ask().choice, BRAKED);
+    let refused = matches!(story.state(A), Eligibility::NeedsAttention { .. });
+    assert!(refused, "what the upstream refused is mended by no file");
+}

@@ -202,6 +202,15 @@ fn the_table() {
             Step::FailOver,
             attention(Blame::Now, Refusal::TokenInvalidated),
         ),
+        // 401 of a linked account: its file is read again, and no code is final.
+        (Outcome::LinkRefused, kept(Sent), Step::Refresh, None),
+        (
+            Outcome::LinkRefused,
+            refreshed,
+            Step::FailOver,
+            attention(Blame::Now, Refusal::LinkStale),
+        ),
+        (Outcome::LinkRefused, kept(Delivered), Step::Resend, None),
         // 402, 403 with a known code, usage_not_included.
         (
             deactivated.clone(),
