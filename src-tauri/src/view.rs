@@ -86,6 +86,7 @@ pub(crate) mod samples {
             window_thresholds: Vec::new(),
             reserve: false,
             last_used: None,
+            linked: None,
             banked: Default::default(),
         }
     }

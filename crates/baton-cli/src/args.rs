@@ -198,8 +198,11 @@ pub(crate) struct AddArgs {
     /// Move the sign-in that `codex login` wrote into the keychain instead
     #[arg(long, value_name = "AUTH.JSON", conflicts_with_all = ["no_browser", "device"])]
     pub(crate) from: Option<PathBuf>,
+    /// Follow the auth.json of a Codex that goes on using it, or the one in this folder: it is read, never changed
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["no_browser", "device", "from"])]
+    pub(crate) link: Option<PathBuf>,
     /// Don't ask whether to move it
-    #[arg(long, requires = "from")]
+    #[arg(long, requires = "from", conflicts_with = "link")]
     pub(crate) yes: bool,
 }
 

@@ -35,11 +35,17 @@ pub(crate) async fn run(
         }
         Command::Accounts(AccountsCommand::Add(add)) => {
             let label = accounts::label(add.label.as_deref(), out)?;
-            let Some(from) = &add.from else {
-                return sign_in::run(data_dir, label, &add, out).await;
-            };
-            let path = accounts::confirmed(from, add.yes, out)?;
-            vec![Ask::AddFrom { path, label }]
+            match (&add.from, &add.link) {
+                (Some(from), _) => {
+                    let path = accounts::confirmed(from, add.yes, out)?;
+                    vec![Ask::AddFrom { path, label }]
+                }
+                (None, Some(link)) => {
+                    let path = baton::absolute(link)?;
+                    vec![Ask::AddLink { path, label }]
+                }
+                (None, None) => return sign_in::run(data_dir, label, &add, out).await,
+            }
         }
         Command::Connect(args) => return codex::connect(data_dir, &args, out).await,
         Command::Disconnect(args) => return codex::disconnect(data_dir, &args, out),

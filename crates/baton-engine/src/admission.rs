@@ -1,7 +1,7 @@
 //! How a sign-in becomes an account, or renews the one that it is: the keychain first, then the pool, so that a grant is
 //! never in no place at all and no account is without one.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use baton_core::{Account, AccountId, Identity, Pool};
 use tokio::sync::Mutex;
@@ -9,7 +9,10 @@ use tokio::sync::Mutex;
 use crate::{
     control::protocol::{ControlError, ErrorKind, Reply},
     desk::Desk,
-    grants::{GrantError, Grants, import::SignIn},
+    grants::{
+        GrantError, Grants,
+        import::{Owner, SignIn},
+    },
     store::{Store, Writer},
 };
 
@@ -71,23 +74,32 @@ impl Admission {
         let identity = sign_in.tokens.identity.clone();
         if let Some((id, label)) = self.desk.read(|pool, _| known(pool, &identity)) {
             self.grants.store(id, sign_in.tokens).await.map_err(not_stored)?;
+            let linked = self.grants.linked(id);
             self.desk
-                .change(|pool, now, events| pool.renewed(id, now, events))
+                .change(|pool, now, events| {
+                    pool.set_linked(id, None)?;
+                    pool.renewed(id, now, events)
+                })
                 .map_err(failed)?;
+            self.grants.unlink(id);
+            let message = match linked {
+                Some(path) => format!(
+                    "This is {label}, which was linked to {}: from now on it has a sign-in of its own, which Baton renews. \
+                     Nothing added.",
+                    path.display()
+                ),
+                None => format!("This is {label} again, renewed; nothing added."),
+            };
             return Ok(Admitted {
                 id,
-                message: format!("This is {label} again, renewed; nothing added."),
+                message,
                 renewed: Some(label),
             });
         }
         self.desk
             .read(|pool, _| pool.check_label(label, None))
             .map_err(invalid)?;
-        let store = Arc::clone(&self.store);
-        let id = tokio::task::spawn_blocking(move || store.next_account_id())
-            .await
-            .map_err(failed)?
-            .map_err(failed)?;
+        let id = self.next_id().await?;
         self.grants.store(id, sign_in.tokens).await.map_err(not_stored)?;
         let mut account = Account::new(id, identity, label);
         account.plan = sign_in.plan;
@@ -104,6 +116,68 @@ impl Admission {
             message: format!("{label} is added; its grant is in the keychain."),
             renewed: None,
         })
+    }
+
+    /// An account that is read from the auth.json at `path`, whose sign-in is `owner`. Nothing of it is kept here.
+    pub(crate) async fn link(
+        &self,
+        path: PathBuf,
+        owner: Owner,
+        label: &str,
+    ) -> Result<Admitted, ControlError> {
+        let _one_at_a_time = self.door.lock().await;
+        let label = label.trim();
+        let shown = path.display().to_string();
+        if let Some((id, label)) = self.desk.read(|pool, _| known(pool, &owner.identity)) {
+            let Some(before) = self.grants.linked(id) else {
+                return Err(invalid(format!(
+                    "{shown} is {label}, which has a sign-in of its own in Baton already: nothing is changed. To have it \
+                     linked instead, remove it first: `baton accounts remove {label}`"
+                )));
+            };
+            let change = |pool: &mut Pool, now, events: &mut Vec<_>| {
+                pool.set_linked(id, Some(path.clone()))?;
+                pool.renewed(id, now, events)
+            };
+            self.desk.change(change).map_err(failed)?;
+            self.grants.unlink(id);
+            let message = match before == path {
+                true => format!("This is {label} again, linked to {shown} as before; nothing added."),
+                false => format!(
+                    "This is {label}: it is linked to {shown} from now on, no longer to {}. Nothing added.",
+                    before.display()
+                ),
+            };
+            return Ok(Admitted {
+                id,
+                message,
+                renewed: Some(label),
+            });
+        }
+        self.desk
+            .read(|pool, _| pool.check_label(label, None))
+            .map_err(invalid)?;
+        let id = self.next_id().await?;
+        let mut account = Account::new(id, owner.identity, label);
+        (account.plan, account.linked) = (owner.plan, Some(path));
+        self.desk
+            .change(|pool, now, events| pool.add(account, now, events))
+            .map_err(invalid)?;
+        Ok(Admitted {
+            id,
+            message: format!(
+                "{label} is linked to {shown}. Baton reads that file and never changes it: the Codex that uses it renews it."
+            ),
+            renewed: None,
+        })
+    }
+
+    async fn next_id(&self) -> Result<AccountId, ControlError> {
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || store.next_account_id())
+            .await
+            .map_err(failed)?
+            .map_err(failed)
     }
 
     /// [`Self::add`] for what a person has just signed in to, who may have meant another account.

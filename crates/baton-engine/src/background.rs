@@ -5,10 +5,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{desk::Desk, store::Writer};
+use crate::{desk::Desk, grants::Grants, store::Writer};
 
 /// Changes of the pool are written together.
 const SAVE_AFTER: Duration = Duration::from_millis(200);
+/// Linked files that are wrong are looked at so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Keeps what the pool remembers.
 pub(crate) async fn save(desk: Arc<Desk>, writer: Arc<Writer>, stopping: CancellationToken) {
@@ -61,6 +63,21 @@ pub(crate) async fn settle(desk: Arc<Desk>, stopping: CancellationToken) {
             () = stopping.cancelled() => return,
             () = until_next => desk.change(baton_core::Pool::settle),
             changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Sees when the file of a linked account is right again, which no request may be there to find out. Sleeps while none is
+/// wrong.
+pub(crate) async fn watch_links(desk: Arc<Desk>, grants: Arc<Grants>, stopping: CancellationToken) {
+    let mut changes = desk.changes();
+    loop {
+        changes.mark_unchanged();
+        let waiting = !grants.waiting().is_empty();
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(LOOK_AGAIN), if waiting => grants.look_again().await,
+            changed = changes.changed(), if !waiting => if changed.is_err() { return },
         }
     }
 }

@@ -96,6 +96,7 @@ impl Commands {
             }),
             Command::Log { limit } => self.log(limit).await,
             Command::AddFrom { path, label } => self.add_from(&path, &label).await,
+            Command::AddLink { path, label } => self.add_link(path, &label).await,
             Command::SignIn { label, way } => self.sign_ins.begin(&label, way).await,
             Command::SignInWait { id, seen } => self.sign_ins.wait(id, seen).await,
             Command::SignInPaste { id, address } => self.sign_ins.paste(id, &address).await,
@@ -207,7 +208,9 @@ impl Commands {
     // === accounts ===
 
     async fn add_from(&self, path: &Path, label: &str) -> Answer {
-        let (file, homes) = (path.to_path_buf(), self.codex_homes.clone());
+        let mut homes = self.codex_homes.clone();
+        homes.extend(self.linked_folders(path));
+        let file = path.to_path_buf();
         let read = tokio::task::spawn_blocking(move || import::read(&file, &homes));
         let Imported { sign_in, source } = read
             .await
@@ -235,6 +238,37 @@ impl Commands {
         Ok(Reply::Added { account: id, message })
     }
 
+    /// Where the owners of linked accounts keep their sign-ins, but for the file that is moved: that ends its link.
+    fn linked_folders(&self, moved: &Path) -> Vec<PathBuf> {
+        let moved = moved.canonicalize().ok();
+        let linked: Vec<PathBuf> = self.desk.read(|pool, _| {
+            let accounts = pool.accounts().iter();
+            accounts
+                .filter_map(|state| state.account.linked.clone())
+                .collect()
+        });
+        let files = linked.iter().filter_map(|path| path.canonicalize().ok());
+        let others = files.filter(|file| Some(file) != moved.as_ref());
+        others
+            .filter_map(|file| Some(file.parent()?.to_path_buf()))
+            .collect()
+    }
+
+    async fn add_link(&self, path: PathBuf, label: &str) -> Answer {
+        let read = tokio::task::spawn_blocking(move || import::owner(&path));
+        let (path, owner) = read
+            .await
+            .map_err(failed)?
+            .map_err(|error| invalid(error.to_string()))?;
+        let mut admitted = self.admission.link(path, owner, label).await?;
+        if let Some(problem) = self.admission.recorded().await {
+            admitted.message += &format!(
+                " But Baton can't record this account yet ({problem}): should it end before it can, link it again."
+            );
+        }
+        Ok(admitted.into())
+    }
+
     pub(crate) async fn add_auth_json(&self, json: &[u8], label: &str) -> Result<AccountId, ControlError> {
         let file = auth_json::parse(json).map_err(|error| invalid(error.to_string()))?;
         let sign_in =
@@ -243,13 +277,21 @@ impl Commands {
     }
 
     async fn remove(&self, account: &str) -> Answer {
-        let (id, name) = self.desk.change(|pool, now, events| {
+        let (id, name, linked) = self.desk.change(|pool, now, events| {
             let id = select(pool, account)?;
             let name = label(pool, id);
+            let linked = pool.account(id).and_then(|state| state.account.linked.clone());
             pool.remove(id, now, events)
                 .map_err(|error| refused(pool, &error, now))?;
-            Ok::<_, ControlError>((id, name))
+            Ok::<_, ControlError>((id, name, linked))
         })?;
+        if let Some(path) = linked {
+            self.grants.unlink(id);
+            return done(format!(
+                "{name} is removed. {} is left as it is: it belongs to the Codex that uses it.",
+                path.display()
+            ));
+        }
         match self.grants.remove(id).await {
             Ok(()) => done(format!("{name} is removed, and its grant from the keychain.")),
             Err(error) => done(format!(

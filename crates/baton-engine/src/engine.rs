@@ -202,6 +202,11 @@ impl Engine {
                 Arc::clone(&built.desk),
                 stopping.clone(),
             )),
+            tokio::spawn(background::watch_links(
+                Arc::clone(&built.desk),
+                Arc::clone(&built.grants),
+                stopping.clone(),
+            )),
             tokio::spawn(background::record(
                 built.desk.events(),
                 Arc::clone(&built.writer),

@@ -1,8 +1,8 @@
 //! The pool as screens show it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use baton_core::{AccountState, Eligibility, LimitFamily, Pool, Timestamp, explain};
+use baton_core::{AccountState, Eligibility, LimitFamily, Pool, Refusal, Timestamp, explain};
 
 use crate::{
     control::protocol::{AccountView, BaseUrls, Snapshot, WindowView},
@@ -53,7 +53,10 @@ fn account(state: &AccountState, now: Timestamp, words: &PoolWords<'_>) -> Accou
         label: account.label.to_string(),
         plan: account.plan.as_deref().map(str::to_owned),
         state: eligibility,
-        state_text: explain::state(&eligibility, words),
+        state_text: match &account.linked {
+            Some(path) => linked_state(&eligibility, path, words),
+            None => explain::state(&eligibility, words),
+        },
         windows: windows(state, now),
         skipped: account.skipped,
         use_credits: account.use_credits,
@@ -61,7 +64,21 @@ fn account(state: &AccountState, now: Timestamp, words: &PoolWords<'_>) -> Accou
         window_thresholds: account.thresholds.windows.clone(),
         reserve: account.thresholds.reserve,
         last_used: state.last_used,
+        linked: account.linked.clone(),
         banked: state.quota.banked.left(now),
+    }
+}
+
+/// What to do, with the folder to do it in.
+fn linked_state(state: &Eligibility, path: &Path, words: &PoolWords<'_>) -> String {
+    let folder = path.parent().unwrap_or(path).display();
+    let said = explain::state(state, words);
+    match state {
+        Eligibility::NeedsAttention {
+            reason: Refusal::LinkStale,
+        } => format!("Needs its owner: run `codex` once with CODEX_HOME={folder}, to renew its sign-in"),
+        Eligibility::NeedsAttention { reason } if reason.of_link() => format!("{said} ({})", path.display()),
+        _ => said,
     }
 }
 

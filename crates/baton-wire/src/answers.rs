@@ -49,6 +49,17 @@ pub fn account_error_frame(message: &str) -> String {
     json!({"type": "error", "status": 400, "error": refusal(message)}).to_string()
 }
 
+/// Body of an HTTP 401, for a CLI that is to renew its own sign-in: it reads its auth.json again, then refreshes.
+pub fn token_expired() -> Vec<u8> {
+    json!({"error": {
+        "type": "invalid_request_error",
+        "code": "token_expired",
+        "message": "Baton: this sign-in was refused by the service; whoever owns it renews it.",
+    }})
+    .to_string()
+    .into_bytes()
+}
+
 fn usage_limit(resets_at: Option<Timestamp>, plan: Option<&str>, message: &str) -> Value {
     let mut error = json!({"type": "usage_limit_reached", "message": message});
     if let Some(plan) = plan {

@@ -30,6 +30,11 @@ pub(crate) fn status(snapshot: &Snapshot, running: bool, next_request: &str, sty
     } else {
         out.push_str(&accounts(snapshot, style));
         let _ = writeln!(out, "\nNext request: {next_request}");
+        for view in &snapshot.accounts {
+            if let Some(path) = &view.linked {
+                let _ = writeln!(out, "{} is linked to {}", view.label, path.display());
+            }
+        }
         for view in snapshot.accounts.iter().filter(|view| view.banked.count > 0) {
             let _ = writeln!(out, "{}", banked(view, snapshot.at));
         }

@@ -234,3 +234,61 @@ fn an_unreadable_settings_file_is_named_with_its_place() {
         "{said}"
     );
 }
+
+/// No keychain is needed: nothing of the sign-in is kept.
+#[test]
+fn a_linked_account_is_told_by_its_file_which_stays_as_it_is() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let text = runtime.block_on(auth_json("Personal"));
+    let folder = place.path("codex home");
+    let link = ["accounts", "add", "--link", "codex home", "--label", "Personal"];
+    let said = place.baton(&link).refused(1);
+    assert!(said.contains("isn't there"), "{said}");
+    fs::create_dir(&folder).unwrap();
+    let file = folder.join("auth.json");
+    for (content, why) in [
+        (r#"{"OPENAI_API_KEY":"sk-secret"}"#, "API key"),
+        (&text[..text.len() / 2], "not the JSON that Codex writes"),
+    ] {
+        fs::write(&file, content).unwrap();
+        let said = place.baton(&link).refused(1);
+        assert!(said.contains(why) && !said.contains("sk-secret"), "{said}");
+    }
+    let accounts = || place.baton(&["accounts", "list", "--json"]).json()["accounts"].clone();
+    assert_eq!(accounts(), serde_json::json!([]));
+
+    fs::write(&file, &text).unwrap();
+    let shown = file.display().to_string();
+    let said = place.baton(&link).fine();
+    assert!(
+        said.contains(&format!("Personal is linked to {shown}")) && !said.contains('@'),
+        "{said}"
+    );
+    assert!(place.baton(&link).fine().contains("as before"));
+    assert_eq!(accounts()[0]["linked"], *shown);
+    let status = place.baton(&["status"]).fine();
+    assert!(
+        status.contains(&format!("Personal is linked to {shown}")),
+        "{status}"
+    );
+    assert_eq!(
+        place.baton(&["status", "--json"]).json()["accounts"][0]["linked"],
+        *shown
+    );
+    let login: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for kept in fs::read_dir(place.data()).unwrap() {
+        let kept = fs::read(kept.unwrap().path()).unwrap_or_default();
+        for token in ["id_token", "access_token", "refresh_token"] {
+            let token = login["tokens"][token].as_str().unwrap().as_bytes();
+            assert!(!kept.windows(token.len()).any(|part| part == token));
+        }
+    }
+    let said = place.baton(&["accounts", "remove", "Personal"]).fine();
+    assert!(
+        said.contains(&shown) && said.contains("left as it is") && !said.contains("keychain"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    assert_eq!(accounts(), serde_json::json!([]));
+}

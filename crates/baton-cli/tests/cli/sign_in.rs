@@ -263,6 +263,9 @@ fn a_label_is_never_made_up() {
     for args in [
         ["--device", "--no-browser"].as_slice(),
         &["--from", "auth.json", "--device"],
+        &["--link", "auth.json", "--device"],
+        &["--link", "auth.json", "--from", "auth.json"],
+        &["--link", "auth.json", "--yes"],
         &["--yes"],
     ] {
         Done(place.add(&issuer, args).output().unwrap()).refused(2);

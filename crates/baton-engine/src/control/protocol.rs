@@ -77,6 +77,11 @@ pub enum Command {
         path: PathBuf,
         label: String,
     },
+    /// Follows an auth.json, or the one in a folder, that a Codex goes on using: it is read, and never written.
+    AddLink {
+        path: PathBuf,
+        label: String,
+    },
     /// Begins a sign-in; one under way ends.
     SignIn {
         /// What to call the account, if it is a new one.
@@ -283,6 +288,9 @@ pub struct AccountView {
     pub window_thresholds: Vec<(WindowLength, Percent)>,
     pub reserve: bool,
     pub last_used: Option<Timestamp>,
+    /// The auth.json that it is read from, which its owner renews; absent: it has a sign-in of its own.
+    #[serde(default)]
+    pub linked: Option<PathBuf>,
     /// Resets that the person may use when they like.
     #[serde(default)]
     pub banked: BankedResets,

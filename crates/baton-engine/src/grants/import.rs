@@ -86,6 +86,8 @@ pub enum ImportError {
     NotAFile(PathBuf),
     #[error("{} can't be read: {source}", .path.display())]
     Unreadable { path: PathBuf, source: io::Error },
+    #[error("the name of {} isn't UTF-8, so it can't be kept", .0.display())]
+    OddName(PathBuf),
     #[error("{} isn't text: name the auth.json that `codex login` wrote", .0.display())]
     NotText(PathBuf),
     #[error("{} can't be used: {source}", .path.display())]
@@ -111,15 +113,10 @@ const SEPARATE: &str = "Two programs that refresh one sign-in log each other out
 /// Reads an auth.json, and refuses what can't be taken over. Nothing is changed yet.
 pub fn read(path: &Path, codex_homes: &[PathBuf]) -> Result<Imported, ImportError> {
     let bytes = contents(path)?;
-    let AuthFile { tokens, .. } =
-        auth_json::parse(bytes.expose_secret().as_bytes()).map_err(|source| ImportError::NotALogin {
-            path: path.to_path_buf(),
-            source,
-        })?;
+    let sign_in = parsed(path, &bytes)?;
     for home in codex_homes {
-        refuse_codex_s_own(path, &tokens.refresh_token, home)?;
+        refuse_codex_s_own(path, &sign_in.tokens.refresh_token, home)?;
     }
-    let sign_in = SignIn::new(tokens).ok_or_else(|| ImportError::NoIdentity(path.to_path_buf()))?;
     Ok(Imported {
         sign_in,
         source: Source {
@@ -127,6 +124,41 @@ pub fn read(path: &Path, codex_homes: &[PathBuf]) -> Result<Imported, ImportErro
             hash: hash(&bytes),
         },
     })
+}
+
+/// Whose sign-in a file is; its tokens stay there.
+#[derive(Debug)]
+pub struct Owner {
+    pub identity: Identity,
+    pub plan: Option<Box<str>>,
+}
+
+/// For an account that is to be linked: the file that `path` names, or the auth.json in it, and its owner.
+pub fn owner(path: &Path) -> Result<(PathBuf, Owner), ImportError> {
+    let path = match path.is_dir() {
+        true => path.join(FILE),
+        false => path.to_path_buf(),
+    };
+    if path.to_str().is_none() {
+        return Err(ImportError::OddName(path));
+    }
+    let SignIn { tokens, plan } = sign_in(&path)?;
+    let identity = tokens.identity;
+    Ok((path, Owner { identity, plan }))
+}
+
+/// Whose sign-in it is. Nothing is changed, and nothing is meant to be: [`read`] is for what is taken over.
+pub(super) fn sign_in(path: &Path) -> Result<SignIn, ImportError> {
+    parsed(path, &contents(path)?)
+}
+
+fn parsed(path: &Path, bytes: &SecretString) -> Result<SignIn, ImportError> {
+    let AuthFile { tokens, .. } =
+        auth_json::parse(bytes.expose_secret().as_bytes()).map_err(|source| ImportError::NotALogin {
+            path: path.to_path_buf(),
+            source,
+        })?;
+    SignIn::new(tokens).ok_or_else(|| ImportError::NoIdentity(path.to_path_buf()))
 }
 
 /// Removes the file, now that its tokens are in the keychain; one that has changed since it was read is left alone.

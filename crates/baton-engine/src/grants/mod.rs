@@ -7,11 +7,13 @@
 //!
 //! - [`Grants`]: who asks, who waits, who is served from memory
 //! - [`mod@import`]: a sign-in made by `codex login`, moved into the keychain
+//! - `linked`: one that stays where it is, and is only followed
 
 mod entry;
 mod flight;
 pub mod import;
 mod issuer;
+mod linked;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +39,8 @@ use crate::{
     net::Net,
     vault::{Keychain, VaultError},
 };
+pub(crate) use linked::OwnerAsks;
+
 use entry::Entry;
 use flight::{Need, Unwritten};
 use issuer::{HttpIssuer, Issuer};
@@ -92,6 +96,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     desk: Arc<Desk>,
     slots: Mutex<HashMap<AccountId, Arc<Slot>>>,
+    followed: Mutex<linked::Followed>,
     last_version: AtomicU64,
     /// Refreshes under way.
     running: watch::Sender<usize>,
@@ -156,6 +161,7 @@ impl Grants {
             clock,
             desk,
             slots: Mutex::default(),
+            followed: Mutex::default(),
             last_version: AtomicU64::default(),
             running: watch::channel(0).0,
         }))
@@ -163,6 +169,9 @@ impl Grants {
 
     /// From memory, unless the token is unknown yet or about to expire.
     pub async fn access(&self, id: AccountId) -> Result<Access, GrantError> {
+        if let Some(path) = self.linked(id) {
+            return self.0.follow(id, path, None).await;
+        }
         let slot = self.0.slot(id);
         {
             let state = slot.lock();
@@ -178,8 +187,11 @@ impl Grants {
         self.0.fly(&slot, Need::Usable).await
     }
 
-    /// After a 401 with the token of version `stale`: one refresh for all who ask.
+    /// After a 401 with the token of version `stale`: one refresh for all who ask. A linked account's file is read again.
     pub async fn refresh(&self, id: AccountId, stale: u64) -> Result<Access, GrantError> {
+        if let Some(path) = self.linked(id) {
+            return self.0.follow(id, path, Some(stale)).await;
+        }
         let slot = self.0.slot(id);
         loop {
             {
@@ -297,17 +309,20 @@ impl Inner {
         let lifetime = expires_at
             .zip(since)
             .map(|(expires_at, since)| expires_at.since(since));
-        let version = self.last_version.fetch_add(1, Ordering::Relaxed) + 1;
         Cached {
-            access: Access {
-                token: Arc::new(token),
-                account_header: account.into(),
-                version,
-            },
+            access: self.access_of(token, account),
             expires_at,
             // A token that lives for minutes only would otherwise be refreshed at every request.
             margin: lifetime.map_or(MARGIN, |lifetime| MARGIN.min(lifetime / 2)),
             not_again_before: Timestamp::from_millis(i64::MIN),
+        }
+    }
+
+    fn access_of(&self, token: SecretString, account: &str) -> Access {
+        Access {
+            token: Arc::new(token),
+            account_header: account.into(),
+            version: self.last_version.fetch_add(1, Ordering::Relaxed) + 1,
         }
     }
 

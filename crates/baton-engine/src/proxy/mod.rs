@@ -5,6 +5,7 @@
 //! [`own`] answers what must be answered for the pool rather than for the CLI's login, and passes the rest through.
 
 mod asked;
+mod asker;
 mod body;
 mod guard;
 mod handed_over;

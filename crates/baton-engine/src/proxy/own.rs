@@ -3,16 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use baton_core::{AccountId, Choice, Request as Wanted, choose};
-use baton_wire::{CliIdentity, accounts_check as check, headers as quota_headers, jwt, usage as wham};
+use baton_wire::{accounts_check as check, headers as quota_headers, usage as wham};
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::{
     Shared,
+    asker::Asker,
     guard::{self, Route},
-    headers::{self, ACCOUNT_ID},
+    headers,
     responses::own,
     serve::{self, Chosen},
 };
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// "Workspace routing", for the id that the CLI sent.
 pub(super) fn accounts_check(request: &Request<Incoming>) -> Response<Body> {
-    match identity(request.headers()).account_id {
+    match Asker::of(request.headers()).says().account_id {
         Some(id) => own(StatusCode::OK, check::answer(&id)),
         None => guard::refuse(
             StatusCode::BAD_REQUEST,
@@ -41,7 +42,7 @@ pub(super) async fn usage(
     request: &Request<Incoming>,
     route: &Route,
 ) -> Response<Body> {
-    let identity = identity(request.headers());
+    let identity = Asker::of(request.headers()).says();
     let Some(account) = displayed(shared) else {
         return own(
             StatusCode::OK,
@@ -88,13 +89,15 @@ async fn usage_of(
     Some(body)
 }
 
-/// With the credentials of the account that the next request would use; with the CLI's own where there is none.
+/// With the credentials of the account that the next request would use; with the CLI's own where there is none, or where
+/// the CLI is the owner of just that account, which it alone can renew.
 pub(super) async fn as_account(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
     route: &Route,
 ) -> Response<Body> {
-    let Some(account) = displayed(shared) else {
+    let asker = Asker::of(request.headers());
+    let Some(account) = displayed(shared).filter(|account| !serve::is_owner(shared, &asker, *account)) else {
         return pass_through(shared, request, route).await;
     };
     let (parts, body) = request.into_parts();
@@ -182,25 +185,6 @@ fn displayed(shared: &Shared) -> Option<AccountId> {
             Choice::Wait { account, .. } => Some(account),
             Choice::Refuse { .. } => pool.current(),
         })
-}
-
-fn identity(headers: &HeaderMap) -> CliIdentity {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let claims = bearer
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .and_then(jwt::claims)
-        .unwrap_or_default();
-    let account = headers
-        .get(ACCOUNT_ID)
-        .and_then(|value| value.to_str().ok())
-        .map(Into::into);
-    CliIdentity {
-        user_id: claims.user_id,
-        account_id: account.or(claims.account_id),
-        email: claims.email,
-    }
 }
 
 fn unreachable() -> Response<Body> {

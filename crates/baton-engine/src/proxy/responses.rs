@@ -13,6 +13,7 @@ use hyper::{Request, body::Incoming};
 use super::{
     Running, Shared,
     asked::{Asked, on_body},
+    asker::Asker,
     body::Kept,
     guard::{self, Route},
     headers,
@@ -59,15 +60,16 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, rout
 /// The headers tell; the body is read only where they don't.
 async fn who(parts: &request::Parts, body: &Kept) -> Who {
     let facts = Facts::from_headers(&parts.headers);
+    let asker = Asker::of(&parts.headers);
     if facts.thread.is_some() && facts.turn.is_some() && facts.model.is_some() {
-        return Who::new(facts, false);
+        return Who::new(facts, false, asker);
     }
     let asked = match body.whole() {
         Some(body) => on_body(&parts.headers, body.clone(), Asked::read).await,
         None => None,
     };
     let asked = asked.unwrap_or_default();
-    Who::new(facts.or(asked.facts), asked.answers_tool)
+    Who::new(facts.or(asked.facts), asked.answers_tool, asker)
 }
 
 struct Exchange {
@@ -112,6 +114,10 @@ impl Exchange {
                 Next::Serve(chosen) => chosen,
                 Next::Later(later) => return self.later(&later),
                 Next::Refuse(reason) => return self.refuse(&reason),
+                Next::OwnerRenews => {
+                    self.entry.outcome("owner_renews");
+                    return owner_renews();
+                }
             };
             self.entry.served_by(chosen.pick.account);
             let (outcome, sent, answer) = match self.attempt(&mut chosen).await {
@@ -393,6 +399,11 @@ pub(super) async fn read_error(mut body: Answered) -> (Vec<Bytes>, Option<Answer
         }
     }
     (held, Some(body))
+}
+
+/// To the owner of a linked account: it renews its sign-in, and asks again.
+pub(super) fn owner_renews() -> Response<Body> {
+    own(StatusCode::UNAUTHORIZED, answers::token_expired())
 }
 
 /// An answer of our own.

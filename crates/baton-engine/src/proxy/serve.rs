@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use baton_core::{
-    Choice, Effect, Outcome, Refusal, RefuseReason, Report, Request, SendState, Step, Trial, Trouble, Turn,
-    policy::LONGEST_WAIT, trial::Pick,
+    AccountId, Choice, Effect, Outcome, Pool, Refusal, RefuseReason, Report, Request, SendState, Step, Trial,
+    Trouble, Turn, policy::LONGEST_WAIT, trial::Pick,
 };
 use baton_wire::Facts;
 
-use super::Shared;
+use super::{Shared, asker::Asker};
 use crate::{
-    grants::{Access, GrantError},
+    grants::{Access, GrantError, OwnerAsks},
     vault::VaultError,
 };
 
@@ -28,11 +28,12 @@ pub(super) struct Who {
     pub thread: Option<u64>,
     pub turn: Turn,
     pub model: Option<Box<str>>,
+    pub asker: Asker,
 }
 
 impl Who {
     /// `answers_tool`: the input ends in a tool's output.
-    pub(super) fn new(facts: Facts, answers_tool: bool) -> Self {
+    pub(super) fn new(facts: Facts, answers_tool: bool, asker: Asker) -> Self {
         let turn = match facts.turn {
             _ if facts.prewarm => Turn::Prewarm,
             Some(id) => Turn::Id(id),
@@ -44,6 +45,7 @@ impl Who {
             thread: facts.thread,
             turn,
             model: facts.model,
+            asker,
         }
     }
 
@@ -71,6 +73,8 @@ pub(super) enum Next {
     Serve(Chosen),
     Later(Later),
     Refuse(RefuseReason),
+    /// The asker owns a linked account whose token is stale: 401 makes it renew that, and ask again.
+    OwnerRenews,
 }
 
 /// Why there is no account at the moment, though no account is to blame for it.
@@ -85,6 +89,11 @@ pub(super) enum Later {
 /// Chooses until there is an account whose credentials can be had; short waits are waited out here.
 pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> Next {
     let mut changes = shared.desk.changes();
+    shared.grants.look_again().await;
+    // It alone can mend that, whoever else could serve meanwhile.
+    if owner_of_any(shared, who, false) {
+        return Next::OwnerRenews;
+    }
     loop {
         changes.mark_unchanged();
         let decision = shared.desk.route(&who.request(trial));
@@ -126,10 +135,16 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
                 shared.desk.report(&stand);
                 continue;
             }
+            Choice::Refuse { .. } if owner_of_any(shared, who, true) => return Next::OwnerRenews,
             Choice::Refuse { reason } => return Next::Refuse(reason),
         };
         match credentials(shared, pick).await {
             Ok(chosen) => return Next::Serve(chosen),
+            Err(GrantError::NeedsAttention(Refusal::LinkStale))
+                if owner_renews(shared, who, pick.account, false) =>
+            {
+                return Next::OwnerRenews;
+            }
             Err(GrantError::NeedsAttention(reason)) => needs_attention(shared, pick, reason),
             Err(GrantError::Keychain(error)) => return Next::Later(keychain(&error)),
             Err(GrantError::Transient(why)) => {
@@ -151,11 +166,42 @@ async fn credentials(shared: &Arc<Shared>, pick: Pick) -> Result<Chosen, GrantEr
     })
 }
 
+/// Whether `asker` is the Codex that a linked account's auth.json belongs to.
+pub(super) fn is_owner(shared: &Shared, asker: &Asker, account: AccountId) -> bool {
+    let linked = |pool: &Pool, _| {
+        let account = &pool.account(account)?.account;
+        account.linked.is_some().then(|| account.identity.clone())
+    };
+    shared
+        .desk
+        .read(linked)
+        .is_some_and(|identity| asker.is(&identity))
+}
+
+/// `no_other`: no other account can serve.
+fn owner_renews(shared: &Shared, who: &Who, account: AccountId, no_other: bool) -> bool {
+    let asks = || OwnerAsks {
+        issued_at: who.asker.claims().issued_at,
+        no_other,
+    };
+    is_owner(shared, &who.asker, account) && shared.grants.tell_owner(account, asks())
+}
+
+fn owner_of_any(shared: &Shared, who: &Who, no_other: bool) -> bool {
+    let waiting = shared.grants.waiting();
+    waiting
+        .iter()
+        .any(|(account, _)| owner_renews(shared, who, *account, no_other))
+}
+
 /// One refresh for all who wait.
 pub(super) async fn refresh(shared: &Arc<Shared>, chosen: &Chosen) -> Result<(), GrantError> {
     let pick = chosen.pick;
     let refreshed = shared.grants.refresh(pick.account, chosen.access.version).await;
-    if let Err(GrantError::NeedsAttention(reason)) = &refreshed {
+    // What becomes of a stale link is for the next choice: it depends on who asks.
+    if let Err(GrantError::NeedsAttention(reason)) = &refreshed
+        && *reason != Refusal::LinkStale
+    {
         needs_attention(shared, pick, *reason);
     }
     refreshed.map(drop)
@@ -235,6 +281,7 @@ pub(super) async fn judge(
     sent: SendState,
     replayable: bool,
 ) -> Judged {
+    let outcome = &shared.grants.as_linked(chosen.pick.account, outcome.clone());
     let ruling = trial.judge(chosen.pick, outcome, sent, replayable, shared.desk.now());
     tracing::debug!(account = %chosen.pick.account, ?outcome, ?sent, step = ?ruling.step, "attempt failed");
     shared.desk.report(ruling.report.as_slice());
@@ -248,7 +295,7 @@ pub(super) async fn judge(
         Step::Strip => After::Strip,
         Step::PassOn => After::PassOn,
         Step::Resend => {
-            if matches!(outcome, Outcome::Unauthorized { .. }) {
+            if matches!(outcome, Outcome::Unauthorized { .. } | Outcome::LinkRefused) {
                 // The client comes back at once: with a fresh token, then.
                 let _ = refresh(shared, chosen).await;
             }

@@ -3,6 +3,8 @@
 //! States come and go with versions, accounts don't: what can't be read of a state falls back to its default, and an
 //! account that can be made out from its columns alone stays in the pool.
 
+use std::path::{Path, PathBuf};
+
 use baton_core::{Account, AccountId, AccountState, Identity, Policy, Pool};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Serialize, de::DeserializeOwned};
@@ -47,7 +49,7 @@ fn save(connection: &mut Connection, pool: &Pool) -> rusqlite::Result<()> {
     for (position, state) in pool.accounts().iter().enumerate() {
         let account = &state.account;
         transaction
-            .prepare_cached("INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+            .prepare_cached("INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
             .execute(params![
                 account.id.get(),
                 i64::try_from(position).unwrap_or(i64::MAX),
@@ -56,6 +58,7 @@ fn save(connection: &mut Connection, pool: &Pool) -> rusqlite::Result<()> {
                 account.label,
                 account.plan,
                 Value::Object(object(state).map_err(no_json)?).to_string(),
+                account.linked.as_deref().and_then(Path::to_str),
             ])?;
     }
     transaction.execute(
@@ -66,8 +69,9 @@ fn save(connection: &mut Connection, pool: &Pool) -> rusqlite::Result<()> {
 }
 
 fn load(connection: &Connection, policy: Policy) -> rusqlite::Result<Pool> {
-    let mut query = connection
-        .prepare("SELECT id, user_id, account_id, label, plan, state FROM accounts ORDER BY position, id")?;
+    let mut query = connection.prepare(
+        "SELECT id, user_id, account_id, label, plan, state, linked FROM accounts ORDER BY position, id",
+    )?;
     let rows = query.query_map([], |row| {
         let identity = Identity {
             user: row.get(1)?,
@@ -75,6 +79,7 @@ fn load(connection: &Connection, policy: Policy) -> rusqlite::Result<Pool> {
         };
         let mut account = Account::new(AccountId::new(row.get(0)?), identity, row.get::<_, String>(3)?);
         account.plan = row.get(4)?;
+        account.linked = row.get::<_, Option<String>>(6)?.map(PathBuf::from);
         Ok((account, row.get::<_, String>(5)?))
     })?;
     let accounts = rows.collect::<rusqlite::Result<_>>()?;
@@ -113,7 +118,7 @@ fn account_state(columns: Account, stored: &str) -> serde_json::Result<AccountSt
     });
     let account = settings.and_then(|mut settings| {
         // What has a column stands there alone: two accounts never get one id.
-        for column in ["id", "identity", "label", "plan"] {
+        for column in ["id", "identity", "label", "plan", "linked"] {
             settings.remove(column);
         }
         overlaid(&object(&columns).ok()?, settings)
@@ -163,6 +168,7 @@ mod tests {
             };
             let mut account = Account::new(AccountId::new(id), identity, format!("Label {id}"));
             account.plan = Some("plus".into());
+            account.linked = (id == 3).then(|| "/home/someone/.codex/auth.json".into());
             pool.add(account, now, events).unwrap();
         }
         let at = Percent::new(94.9).unwrap();
@@ -238,6 +244,7 @@ mod tests {
                 ("Label 3", Some("plus")),
                 "{column}"
             );
+            assert!(found[0].linked.is_some() && found[1].linked.is_none(), "{column}");
             assert_eq!(found[0].thresholds == *thresholds, kept, "{column}");
         }
     }

@@ -10,7 +10,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{StoreError, files};
 
 /// Step n leads from format n to n + 1. Never edited once released: only added to.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY,
         position INTEGER NOT NULL,
@@ -42,7 +43,11 @@ const STEPS: &[&str] = &["
         output_tokens INTEGER
     ) STRICT;
     CREATE INDEX requests_at ON requests (at);
-"];
+",
+    "
+    ALTER TABLE accounts ADD COLUMN linked TEXT;
+",
+];
 
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     run(connection, path, STEPS)

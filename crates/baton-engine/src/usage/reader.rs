@@ -72,7 +72,11 @@ impl Reader {
             let status = parts.status.as_u16();
             let refused = Unread::refused(format!("it answers {status}"));
             let outcome = error::http(status, &parts.headers, &body, self.desk.now());
-            if !matches!(outcome, Outcome::Unauthorized { .. } | Outcome::AccountRefused(_)) {
+            let outcome = self.grants.as_linked(account, outcome);
+            if !matches!(
+                outcome,
+                Outcome::Unauthorized { .. } | Outcome::LinkRefused | Outcome::AccountRefused(_)
+            ) {
                 return Err(refused);
             }
             let ruling = trial.judge(pick, &outcome, SendState::Unsent, true, self.desk.now());

@@ -5,6 +5,7 @@ mod concurrency;
 mod drain;
 mod faults;
 mod guard;
+mod linked;
 mod nobody_left;
 mod restarts;
 mod routes;

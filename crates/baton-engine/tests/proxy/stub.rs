@@ -161,11 +161,16 @@ pub(crate) async fn post_to(stage: &Stage, path: &str, headers: &str, body: &[u8
 }
 
 pub(crate) async fn socket(stage: &Stage) -> Socket {
+    socket_with(stage, |_| {}).await
+}
+
+pub(crate) async fn socket_with(stage: &Stage, change: impl FnOnce(&mut http::Request<()>)) -> Socket {
     let url: url::Url = stage.base_url().parse().expect("a URL");
-    let request = format!("{}/codex/responses", stage.base_url())
+    let mut request = format!("{}/codex/responses", stage.base_url())
         .replacen("http", "ws", 1)
         .into_client_request()
         .expect("a request");
+    change(&mut request);
     let stream = TcpStream::connect(("127.0.0.1", url.port().expect("a port")))
         .await
         .expect("Baton listens");

@@ -15,6 +15,7 @@ use super::{
     super::{
         Shared,
         asked::{Asked, on_text},
+        asker::Asker,
     },
     Handshake,
     in_flight::InFlight,
@@ -150,7 +151,8 @@ impl Conversation {
     async fn begin(&mut self, frame: Utf8Bytes, asked: Asked) -> Flow {
         // The handshake names the session; its turn is that of the socket's first frame only.
         let connection = self.handshake.facts.clone().of_connection();
-        self.request = Some(InFlight::new(&self.shared, frame, asked, connection));
+        let asker = Asker::of(&self.handshake.parts.headers);
+        self.request = Some(InFlight::new(&self.shared, frame, asked, connection, asker));
         self.serve().await
     }
 

@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::super::{
     Running, Shared,
     asked::Asked,
+    asker::Asker,
     ledger::Entry,
     serve::{Chosen, Who},
 };
@@ -37,8 +38,14 @@ pub(super) struct InFlight {
 
 impl InFlight {
     /// `connection`: what the handshake says of every frame.
-    pub(super) fn new(shared: &Shared, frame: Utf8Bytes, asked: Asked, connection: Facts) -> Self {
-        let who = Who::new(asked.facts.or(connection), asked.answers_tool);
+    pub(super) fn new(
+        shared: &Shared,
+        frame: Utf8Bytes,
+        asked: Asked,
+        connection: Facts,
+        asker: Asker,
+    ) -> Self {
+        let who = Who::new(asked.facts.or(connection), asked.answers_tool, asker);
         let handed_over = shared.handed_over.take(&who);
         Self {
             frame,

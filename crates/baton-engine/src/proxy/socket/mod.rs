@@ -26,9 +26,11 @@ use self::{
 };
 use super::{
     Shared,
+    asker::Asker,
     guard::{self, Route},
     headers,
     relay::Relay,
+    responses::owner_renews,
     serve::Who,
 };
 use crate::net::{Body, empty};
@@ -57,7 +59,7 @@ pub(super) async fn handle(
     let upgrade = hyper::upgrade::on(&mut request);
     let parts = request.into_parts().0;
     let facts = Facts::from_headers(&parts.headers);
-    let who = Who::new(facts.clone(), false);
+    let who = Who::new(facts.clone(), false, Asker::of(&parts.headers));
     let handshake = Handshake {
         parts,
         rest: route.rest,
@@ -76,6 +78,7 @@ pub(super) async fn handle(
                 Relay::raw(answer.held, answer.rest, entry, running).boxed(),
             );
         }
+        Ok(Opened::OwnerRenews) => return owner_renews(),
         // Said at the first frame.
         Ok(Opened::PassOn(..) | Opened::Nobody) | Err(_) => (None, HeaderMap::new()),
     };
@@ -95,7 +98,7 @@ pub(super) async fn handle(
 }
 
 /// Not a 5xx, which would cost the thread its WebSocket, nor a pool account's 401, for which the CLI would refresh its own
-/// token.
+/// token. (Where that is wanted: [`Opened::OwnerRenews`].)
 fn may_be_told(status: StatusCode) -> bool {
     !status.is_server_error() && status != StatusCode::UNAUTHORIZED
 }

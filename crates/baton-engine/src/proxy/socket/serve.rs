@@ -38,6 +38,8 @@ impl Conversation {
                 Next::Serve(chosen) => chosen,
                 Next::Later(later) => return self.later(later).await,
                 Next::Refuse(RefuseReason::AllTried) => return self.pass_on().await,
+                // By the upgrade, which is where a client takes it as meant.
+                Next::OwnerRenews => return self.reconnect("owner_renews").await,
                 Next::Refuse(reason) => {
                     let frame = refusal(&self.shared, &reason);
                     return self.answer(frame, "refused").await;

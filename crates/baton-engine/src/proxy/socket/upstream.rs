@@ -45,6 +45,8 @@ pub(super) enum Opened {
     Socket(Box<Upstream>, HeaderMap),
     /// The upstream's refusal, of this account, goes to the client.
     PassOn(AccountId, Box<Answer>),
+    /// The client is to renew its own sign-in, which is the account's.
+    OwnerRenews,
     /// No account, or no upstream to be reached: to be said at the first frame.
     Nobody,
 }
@@ -70,6 +72,7 @@ pub(super) async fn open(
         let mut chosen = match serve::next(shared, who, trial).await {
             Next::Serve(chosen) => chosen,
             Next::Refuse(RefuseReason::AllTried) => return refused(last),
+            Next::OwnerRenews => return Opened::OwnerRenews,
             Next::Refuse(_) | Next::Later(_) => return Opened::Nobody,
         };
         let account = chosen.pick.account;
