@@ -57,6 +57,7 @@ pub(crate) fn program() -> PathBuf {
 pub(crate) struct Codex {
     home: TempDir,
     outside: Outside,
+    issuer: Option<String>,
 }
 
 impl Codex {
@@ -81,7 +82,19 @@ impl Codex {
         Self {
             home,
             outside: Outside::start().await,
+            issuer: None,
         }
+    }
+
+    /// It renews its own sign-in there, rather than with the real service, which it can't reach.
+    pub(crate) fn renewing_at(mut self, token_url: String) -> Self {
+        self.issuer = Some(token_url);
+        self
+    }
+
+    /// Its own sign-in, as it is now.
+    pub(crate) fn auth_json(&self) -> String {
+        std::fs::read_to_string(self.folder().join("auth.json")).expect("an auth.json")
     }
 
     /// The folder it works in.
@@ -112,6 +125,11 @@ impl Codex {
             .env("CODEX_HOME", self.folder())
             .env("TERM", "xterm")
             .envs(self.outside.environment())
+            .envs(
+                self.issuer
+                    .as_ref()
+                    .map(|url| ("CODEX_REFRESH_TOKEN_URL_OVERRIDE", url)),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -2,6 +2,7 @@
 //!
 //! - [`turns`], [`limits`], [`plan`], [`exhausted`], [`sessions`], [`troubles`]: the stories, each on WebSocket and on
 //!   HTTP, with a Baton inside the test; [`stage`] sets them up
+//! - [`linked`]: the CLI's own sign-in is an account of Baton's, which the CLI alone renews
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
 //! - [`restarts`]: that program ended in the middle of an answer, and started again
 //! - [`connect`]: that program connects and disconnects Codex, and its guardian does where it was killed
@@ -19,6 +20,7 @@ mod connect;
 mod disk;
 mod exhausted;
 mod limits;
+mod linked;
 #[cfg(target_os = "linux")]
 mod machine;
 mod outside;
