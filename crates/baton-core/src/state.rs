@@ -120,7 +120,7 @@ impl AccountState {
     }
 
     /// Refused for good, whether or not the person skips it as well.
-    pub(crate) fn attention(&self) -> Option<Refusal> {
+    pub fn attention(&self) -> Option<Refusal> {
         self.attention
     }
 

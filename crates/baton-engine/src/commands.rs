@@ -145,10 +145,9 @@ impl Commands {
                 at,
                 reserve,
             } => self.threshold(account.as_deref(), window, at, reserve),
-            Command::Status | Command::Watch | Command::Stop => Err(ControlError::new(
-                ErrorKind::Failed,
-                "this command needs a running Baton",
-            )),
+            Command::Status | Command::Doctor { .. } | Command::Watch | Command::Stop => Err(
+                ControlError::new(ErrorKind::Failed, "this command needs a running Baton"),
+            ),
         }
     }
 
@@ -326,7 +325,7 @@ impl std::fmt::Debug for Commands {
 }
 
 /// By label, whatever its case, or by number.
-fn select(pool: &Pool, wanted: &str) -> Result<AccountId, ControlError> {
+pub(crate) fn select(pool: &Pool, wanted: &str) -> Result<AccountId, ControlError> {
     let wanted = wanted.trim();
     let accounts = || pool.accounts().iter().map(|state| &state.account);
     let by_label = accounts().find(|account| account.label.eq_ignore_ascii_case(wanted));

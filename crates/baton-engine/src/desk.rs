@@ -156,6 +156,16 @@ impl Desk {
             self.change(|pool, now, events| pool.learn(pick.account, pick.generation, reading, now, events));
     }
 
+    /// A Codex of this version comes through: noted where that is news.
+    pub(crate) fn comes_through(&self, codex_version: &str) {
+        let mut pool = self.lock();
+        if pool.codex_version() != Some(codex_version) {
+            pool.comes_through(codex_version);
+            drop(pool);
+            self.changed();
+        }
+    }
+
     pub(crate) fn compacted(&self, thread: u64, account: AccountId) {
         self.lock().compacted(thread, account);
     }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -18,12 +18,13 @@ use crate::{
     admission::Admission,
     background,
     codex::{self, Guardian, Record},
-    commands::Commands,
+    commands::{self, Commands},
     control::{
         protocol::{BaseUrls, Command, ControlError, Reply, Snapshot},
         server::{Handler, ServeError, Server},
     },
     desk::Desk,
+    doctor::{Doctor, Tray},
     grants::Grants,
     instance::{InstanceError, Lock},
     net::{Net, NetError},
@@ -36,7 +37,7 @@ use crate::{
         private::{Private, PrivateError},
         settings::{Settings, SettingsError},
     },
-    usage::{Poller, Reader},
+    usage::{Poller, Reader, Readings},
     vault::{Keychain, KeyringVault},
 };
 
@@ -88,6 +89,9 @@ struct Inner {
     running: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Usage that can't be read; `None` where none is read.
     unreadable: Option<watch::Receiver<Option<String>>>,
+    /// Has usage read; set where it is.
+    readings: OnceLock<Readings>,
+    tray: OnceLock<Tray>,
     stop: CancellationToken,
 }
 
@@ -146,6 +150,8 @@ impl Engine {
         let mut engine = Self::assemble(&options, built, base_urls, Box::new(running), unreadable);
         engine.proxy = Some(proxy);
         if let Some(poller) = poller {
+            // Nobody else sets it.
+            let _ = engine.inner.readings.set(poller.readings());
             engine
                 .background
                 .push(tokio::spawn(poller.run(engine.unread.clone())));
@@ -256,6 +262,8 @@ impl Engine {
             at_start: built.at_start,
             running,
             unreadable,
+            readings: OnceLock::new(),
+            tray: OnceLock::new(),
             stop: CancellationToken::new(),
         };
         Self {
@@ -303,6 +311,11 @@ impl Engine {
     /// A client asked Baton to end.
     pub async fn stop_requested(&self) {
         self.inner.stop.cancelled().await;
+    }
+
+    /// How this Baton is shown, once: without this it is one without a desktop.
+    pub fn shown_in(&self, tray: Tray) {
+        let _ = self.inner.tray.set(tray);
     }
 
     /// Has Codex disconnected should this Baton die: by `program guard`.
@@ -386,12 +399,6 @@ impl Drop for Engine {
 impl Inner {
     fn snapshot(&self) -> Snapshot {
         let keychain = self.grants.keychain_problem().map(|problem| problem.to_string());
-        let disk = self.writer.problem().map(|problem| {
-            format!(
-                "{problem}. Requests are served all the same; what is to be kept waits in memory, and is written once that \
-                 works again."
-            )
-        });
         let unreadable = self
             .unreadable
             .as_ref()
@@ -400,17 +407,43 @@ impl Inner {
             base_urls: self.base_urls.clone(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
-            problems: [keychain, disk, unreadable]
+            problems: [keychain, unreadable]
                 .into_iter()
                 .flatten()
-                .chain(self.at_start.iter().cloned())
+                .chain(self.own_problems())
                 .collect(),
         };
         self.desk.read(|pool, now| snapshot::of(pool, now, around))
     }
 
+    /// Apart from those of the keychain and the accounts.
+    fn own_problems(&self) -> impl Iterator<Item = String> {
+        let disk = self.writer.problem().map(|problem| {
+            format!(
+                "{problem}. Requests are served all the same; what is to be kept waits in memory, and is written once that \
+                 works again."
+            )
+        });
+        disk.into_iter().chain(self.at_start.iter().cloned())
+    }
+
+    async fn examine(&self, account: Option<&str>) -> Result<Reply, ControlError> {
+        let only = account.map(|account| self.desk.read(|pool, _| commands::select(pool, account)));
+        let doctor = Doctor {
+            desk: &self.desk,
+            grants: &self.grants,
+            readings: self.readings.get(),
+            base_urls: self.base_urls.as_ref(),
+            tray: self.tray.get().copied().unwrap_or_default(),
+            problems: self.own_problems().collect(),
+        };
+        let checks = doctor.examine(only.transpose()?, || self.snapshot()).await;
+        Ok(Reply::Checks { checks })
+    }
+
     async fn execute(&self, command: Command) -> Result<Reply, ControlError> {
         match command {
+            Command::Doctor { account } => self.examine(account.as_deref()).await,
             Command::Status => Ok(Reply::Status {
                 snapshot: self.snapshot(),
             }),

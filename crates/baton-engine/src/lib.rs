@@ -10,6 +10,7 @@
 //! - [`store`]: database, settings and state file, none of which holds a token; [`instance`]: one Baton a data directory
 //! - [`codex`]: Codex's own config.toml, connected and disconnected
 //! - [`control`]: the protocol, its server and client, that command line, tray and window speak
+//! - [`doctor`]: how everything is, each with what to do
 //! - `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
 
 mod admission;
@@ -19,6 +20,7 @@ pub mod codex;
 mod commands;
 pub mod control;
 pub mod desk;
+pub mod doctor;
 pub mod engine;
 pub mod grants;
 pub mod instance;

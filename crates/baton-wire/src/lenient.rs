@@ -97,10 +97,16 @@ pub(crate) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(secs) = text.parse::<f64>() {
         return wait(secs);
     }
-    let date = httpdate::parse_http_date(text).ok()?;
+    Some(http_date(text)?.since(now).min(MAX_WAIT))
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` and its older forms.
+pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
+    let date = httpdate::parse_http_date(text.trim()).ok()?;
     let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
-    let at = Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?);
-    Some(at.since(now).min(MAX_WAIT))
+    Some(Timestamp::from_millis(
+        i64::try_from(since_epoch.as_millis()).ok()?,
+    ))
 }
 
 /// RFC 3339 with any fraction and offset, as `last_refresh` of auth.json (PROTOCOL §6).

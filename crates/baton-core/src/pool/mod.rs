@@ -25,6 +25,10 @@ pub struct Pool {
     threads: Threads,
     /// Turns served by another account than the active one.
     temporary_failovers: u64,
+    /// When Codex last asked a model for something.
+    last_request: Option<Timestamp>,
+    /// Of the Codex that asked last, if it has said so.
+    codex_version: Option<Box<str>>,
     /// [`EventKind::AllExhausted`] was told, and nobody has recovered since.
     dark: bool,
 }
@@ -106,6 +110,16 @@ impl Pool {
         self.temporary_failovers
     }
 
+    /// When Codex last asked a model for something, through whichever account.
+    pub fn last_request(&self) -> Option<Timestamp> {
+        self.last_request
+    }
+
+    /// The version of the Codex that asked last, if it has said so.
+    pub fn codex_version(&self) -> Option<&str> {
+        self.codex_version.as_deref()
+    }
+
     /// The account that people see as current: the pinned one, the active one, or the one used last.
     pub fn current(&self) -> Option<AccountId> {
         self.pinned.or_else(|| match self.policy.strategy {
@@ -149,6 +163,7 @@ impl Pool {
     /// Chooses for a request and commits the choice. Runs for every request.
     pub fn route(&mut self, request: &Request<'_>, now: Timestamp, events: &mut Vec<Event>) -> Decision {
         self.settle(now, events);
+        self.last_request = Some(now);
         let decision = choose(self, request, now);
         self.commit(&decision, request, now, events);
         decision
@@ -282,6 +297,11 @@ impl Pool {
         }
     }
 
+    /// A Codex of this version comes through.
+    pub fn comes_through(&mut self, codex_version: &str) {
+        self.codex_version = Some(codex_version.into());
+    }
+
     /// The account that answered `thread` with compacted history: only it may be able to read that again.
     pub fn compacted(&mut self, thread: u64, account: AccountId) {
         self.threads.compacted(thread, account);
@@ -295,6 +315,7 @@ impl Pool {
     /// Lets time pass: what has recovered is told.
     pub fn settle(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         self.brake.follow_clock(now);
+        self.last_request.iter_mut().for_each(|at| at.happened_by(now));
         if let Some(active) = &mut self.active {
             active.since.happened_by(now);
             active.asked_for.iter_mut().for_each(|at| at.happened_by(now));

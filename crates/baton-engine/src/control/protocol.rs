@@ -9,6 +9,8 @@ use baton_core::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::doctor::Check;
+
 /// Both sides must have the same; a client of another version is told so.
 pub const VERSION: u32 = 1;
 
@@ -68,6 +70,10 @@ pub enum Command {
     },
     /// The explanation for the next request, and the latest one made.
     Why,
+    /// How everything is: accounts are asked for their usage. With an account: only that one.
+    Doctor {
+        account: Option<Selector>,
+    },
     /// Newest first.
     Log {
         limit: usize,
@@ -179,6 +185,7 @@ pub enum Reply {
     Status { snapshot: Snapshot },
     Why { next: Decision, last: Option<Decision> },
     Log { entries: Vec<LogEntry> },
+    Checks { checks: Vec<Check> },
     Added { account: AccountId, message: String },
     SignIn { sign_in: SignInView },
 }

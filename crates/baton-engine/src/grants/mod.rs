@@ -14,6 +14,7 @@ mod flight;
 pub mod import;
 mod issuer;
 mod linked;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +45,7 @@ pub(crate) use linked::OwnerAsks;
 use entry::Entry;
 use flight::{Need, Unwritten};
 use issuer::{HttpIssuer, Issuer};
+pub(crate) use standing::SignIn;
 
 /// An access token that expires sooner is refreshed first.
 const MARGIN: Duration = Duration::from_secs(5 * 60);

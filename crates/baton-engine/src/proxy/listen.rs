@@ -106,7 +106,7 @@ impl Listener {
 }
 
 /// The address itself doesn't exist: no IPv6 stack, or none on loopback.
-fn no_ipv6(error: &io::Error) -> bool {
+pub(crate) fn no_ipv6(error: &io::Error) -> bool {
     // EAFNOSUPPORT has no ErrorKind: 97 on Linux, 47 on macOS, 10047 on Windows.
     error.kind() == io::ErrorKind::AddrNotAvailable || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
 }

@@ -34,13 +34,13 @@ use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-pub(crate) use self::headers::credentials;
 pub use self::{
     asked::unpacked,
     guard::{Kind, Route, authorise},
     listen::{ListenError, Listener},
 };
 use self::{handed_over::HandedOver, ledger::Ledger, routings::Routings, turn_states::TurnStates};
+pub(crate) use self::{headers::credentials, listen::no_ipv6};
 use crate::{
     control::protocol::BaseUrls,
     desk::Desk,
@@ -156,8 +156,14 @@ impl Shared {
         match guard::authorise(&request, &self.secret) {
             Err(refused) => refused,
             Ok(route) => match route.kind {
-                guard::Kind::Responses => responses::handle(self, request, route).await,
-                guard::Kind::Socket => socket::handle(self, request, route).await,
+                guard::Kind::Responses => {
+                    self.comes_through(&request);
+                    responses::handle(self, request, route).await
+                }
+                guard::Kind::Socket => {
+                    self.comes_through(&request);
+                    socket::handle(self, request, route).await
+                }
                 guard::Kind::AccountsCheck => own::accounts_check(&request),
                 guard::Kind::Usage => own::usage(&self, &request, &route).await,
                 guard::Kind::ResetCredits | guard::Kind::Models => {
@@ -165,6 +171,13 @@ impl Shared {
                 }
                 guard::Kind::Other => own::pass_through(&self, request, &route).await,
             },
+        }
+    }
+
+    /// Which Codex asks, where it says so.
+    fn comes_through(&self, request: &Request<Incoming>) {
+        if let Some(version) = baton_wire::headers::codex_version(request.headers()) {
+            self.desk.comes_through(version);
         }
     }
 

@@ -11,19 +11,42 @@ use baton_core::{
     polling::{Next, Polling},
 };
 use tokio::{
-    sync::{broadcast, watch},
+    sync::{broadcast, mpsc, oneshot, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{demand::Demand, reader::Reader};
+pub(crate) use self::{
+    demand::Demand,
+    reader::{Clocks, Read, Reader},
+};
 use crate::{clock::Clock, desk::Desk};
 
 /// A clock that has gone this much further than the time that was slept: the machine was asleep meanwhile.
 const SLEPT: Duration = Duration::from_secs(30);
 
+/// Has an account's usage read now, because a person wants to know. The schedule knows of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Readings(mpsc::Sender<Wanted>);
+
+#[derive(Debug)]
+struct Wanted {
+    account: AccountId,
+    answer: oneshot::Sender<Read>,
+}
+
+impl Readings {
+    /// `None`: nothing is read any more, for Baton is ending.
+    pub(crate) async fn read(&self, account: AccountId) -> Option<Read> {
+        let (answer, read) = oneshot::channel();
+        self.0.send(Wanted { account, answer }).await.ok()?;
+        read.await.ok()
+    }
+}
+
 pub(crate) struct Poller {
     reader: Reader,
+    wanted: (mpsc::Sender<Wanted>, mpsc::Receiver<Wanted>),
     running: Box<dyn Fn() -> u64 + Send + Sync>,
     polling: Polling,
     whys: HashMap<AccountId, String>,
@@ -34,6 +57,7 @@ impl Poller {
     pub(crate) fn new(reader: Reader, running: Box<dyn Fn() -> u64 + Send + Sync>) -> Self {
         Self {
             reader,
+            wanted: mpsc::channel(1),
             running,
             polling: Polling::new(fastrand::u64(..)),
             whys: HashMap::new(),
@@ -46,6 +70,10 @@ impl Poller {
         self.problem.subscribe()
     }
 
+    pub(crate) fn readings(&self) -> Readings {
+        Readings(self.wanted.0.clone())
+    }
+
     pub(crate) async fn run(mut self, stopping: CancellationToken) {
         let desk = Arc::clone(&self.reader.desk);
         let mut events = desk.events();
@@ -56,7 +84,7 @@ impl Poller {
                     tracing::debug!(%account, ?why, "usage is read");
                     tokio::select! {
                         () = stopping.cancelled() => return,
-                        read = self.reader.read(account) => self.came(account, read),
+                        read = self.reader.read(account) => self.came(account, read.came),
                     }
                     continue;
                 }
@@ -65,6 +93,16 @@ impl Poller {
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = sleep => {}
+                Some(Wanted { account, answer }) = self.wanted.1.recv() => {
+                    tokio::select! {
+                        () = stopping.cancelled() => return,
+                        read = self.reader.read(account) => {
+                            self.came(account, read.came.clone());
+                            // Who asked may have gone away.
+                            let _ = answer.send(read);
+                        }
+                    }
+                }
                 () = desk.demand().awakened() => {}
                 event = events.recv() => if matches!(event, Err(broadcast::error::RecvError::Closed)) { return },
             }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use baton_core::{
-    AccountId, BankedResets, Effect, Outcome, Pool, Report, SendState, Step, Trial, polling::Failure,
-    trial::Pick,
+    AccountId, BankedResets, Effect, Outcome, Pool, Report, SendState, Step, Timestamp, Trial,
+    polling::Failure, trial::Pick,
 };
-use baton_wire::{error, usage as wham};
+use baton_wire::{error, headers, usage as wham};
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use url::Url;
@@ -28,8 +28,23 @@ pub(crate) struct Reader {
     pub(crate) upstream: Url,
 }
 
+/// What came of asking for an account's usage.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(crate) came: Result<(), Unread>,
+    /// The upstream's clock and ours at its last answer, if it told.
+    pub(crate) clocks: Option<Clocks>,
+}
+
+/// What two clocks showed at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clocks {
+    pub(crate) upstream: Timestamp,
+    pub(crate) ours: Timestamp,
+}
+
 /// Why there is no reading, in words that name no token and no e-mail.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
     pub(crate) failure: Failure,
     pub(crate) why: String,
@@ -54,7 +69,13 @@ impl Unread {
 impl Reader {
     /// The pool learns from the answer. A token that is refused is renewed once; what is refused for good is reported as
     /// a request's refusal would be. What else the upstream says here says nothing of how it serves requests.
-    pub(crate) async fn read(&self, account: AccountId) -> Result<(), Unread> {
+    pub(crate) async fn read(&self, account: AccountId) -> Read {
+        let mut clocks = None;
+        let came = self.reading(account, &mut clocks).await;
+        Read { came, clocks }
+    }
+
+    async fn reading(&self, account: AccountId, clocks: &mut Option<Clocks>) -> Result<(), Unread> {
         let Some(mut pick) = self.desk.pick(account) else {
             return Ok(());
         };
@@ -62,6 +83,8 @@ impl Reader {
         let mut access = self.granted(pick, self.grants.access(account).await)?;
         loop {
             let (parts, body) = self.ask("wham/usage", &access).await?;
+            let ours = self.desk.now();
+            *clocks = headers::date(&parts.headers).map(|upstream| Clocks { upstream, ours });
             if parts.status.is_success() {
                 let reading = wham::read(&body, self.desk.now())
                     .ok_or_else(|| Unread::refused("its answer can't be read"))?;

@@ -2,6 +2,7 @@
 
 mod breaking_off;
 mod concurrency;
+mod doctor;
 mod drain;
 mod faults;
 mod guard;

@@ -151,6 +151,36 @@ fn a_general_limit_that_mirrors_the_named_one_in_use_is_not_the_general_limit() 
 }
 
 #[test]
+fn the_upstreams_clock_and_the_clis_version_are_read_where_they_are_told() {
+    let date = |text| wire_headers::date(&headers(&[("date", text)]));
+    assert_eq!(
+        date("Sun, 22 Nov 2026 06:37:15 GMT"),
+        Some(Timestamp::from_secs(1_795_329_435))
+    );
+    assert_eq!(date("today"), None);
+    let version = |text| wire_headers::codex_version(&headers(&[("user-agent", text)])).map(str::to_owned);
+    assert_eq!(
+        version("codex_exec/0.169.0 (Debian 12.0.0; x86_64) xterm").as_deref(),
+        Some("0.169.0")
+    );
+    assert_eq!(
+        version("Codex Desktop/1.2.3-beta.1").as_deref(),
+        Some("1.2.3-beta.1")
+    );
+    for other in [
+        "curl/8.0",
+        "codex",
+        "codex/",
+        "codex/x",
+        "codex/1<b>",
+        "co/1",
+        "codex/1.000000000000000000000000000000001",
+    ] {
+        assert_eq!(version(other), None, "{other}");
+    }
+}
+
+#[test]
 fn waits_and_turn_states_are_bounded() {
     let wait = |text| {
         wire_headers::retry_after(&headers(&[("retry-after", text)]), NOW).map(|wait| wait.as_secs_f64())
