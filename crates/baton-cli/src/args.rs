@@ -79,6 +79,11 @@ pub(crate) enum Command {
     Connect(ConnectArgs),
     /// Let Codex go its own way again: its config.toml is what it was
     Disconnect(HomeArgs),
+    /// How everything is, each with what to do; exit status 1 if there is a problem. It spends no quota
+    Doctor {
+        /// Only this account
+        account: Option<String>,
+    },
     /// End the running Baton; requests under way end first
     Stop,
     /// Disconnects Codex should the Baton die that started it

@@ -8,7 +8,7 @@ use std::{
 
 use baton_engine::{
     Options,
-    codex::{Change, ConfigFile, Mode, Record},
+    codex::{Change, ConfigFile, Connected, Mode, Record},
     control::{
         client::{Client, ConnectError},
         protocol::{BaseUrls, Command, Reply},
@@ -51,7 +51,7 @@ pub(crate) fn disconnect(data_dir: Option<&Path>, args: &HomeArgs, out: Out) -> 
     let options = Options::from_env(data_dir, None)?;
     let record = Record::open(&options.data_dir);
     let homes = if args.homes.is_empty() {
-        known_homes(&options, &record)?
+        known_homes(&options, &record.list())?
     } else {
         homes(args, &options)?
     };
@@ -80,7 +80,10 @@ pub(crate) fn ways(data_dir: Option<&Path>) -> Result<Vec<Way>, Failure> {
             mode: file.connected().map_err(|error| error.to_string()),
         }
     };
-    Ok(known_homes(&options, &record)?.into_iter().map(way).collect())
+    Ok(known_homes(&options, &record.list())?
+        .into_iter()
+        .map(way)
+        .collect())
 }
 
 impl Way {
@@ -105,8 +108,8 @@ impl Way {
 }
 
 /// Codex's own, and every other that is to be connected.
-fn known_homes(options: &Options, record: &Record) -> Result<Vec<PathBuf>, Failure> {
-    let recorded = record.list().into_iter().map(|known| known.home);
+pub(crate) fn known_homes(options: &Options, recorded: &[Connected]) -> Result<Vec<PathBuf>, Failure> {
+    let recorded = recorded.iter().map(|known| known.home.clone());
     unique(options.codex_homes.iter().cloned().chain(recorded))
 }
 

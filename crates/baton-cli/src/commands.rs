@@ -9,7 +9,7 @@ use crate::{
     accounts,
     args::{AccountsCommand, Command, Switch, UseArgs},
     baton::{self, Baton, unexpected},
-    codex,
+    codex, doctor,
     error::Failure,
     serve,
     show::{self, Labels, Out},
@@ -22,8 +22,9 @@ pub(crate) async fn run(
     log: Option<&str>,
     out: Out,
 ) -> Result<ExitCode, Failure> {
-    // A command's own output is what counts: only trouble is logged unless asked for.
-    serve::log_to_stderr(log, "warn")?;
+    // A command's own output is what counts: only trouble is logged unless asked for, and a doctor's findings name that.
+    let findings = matches!(command, Command::Doctor { .. });
+    serve::log_to_stderr(log, if findings { "error" } else { "warn" })?;
     let asks = match command {
         Command::Status => return look(data_dir, async |baton| status(baton, data_dir, out).await).await,
         Command::Why => return look(data_dir, async |baton| why(baton, out).await).await,
@@ -49,6 +50,7 @@ pub(crate) async fn run(
         }
         Command::Connect(args) => return codex::connect(data_dir, &args, out).await,
         Command::Disconnect(args) => return codex::disconnect(data_dir, &args, out),
+        Command::Doctor { account } => return doctor::run(data_dir, account, out).await,
         Command::Stop => return stop(data_dir, out).await,
         Command::Use(wanted) => policy(&wanted),
         command => vec![simple(command)?],

@@ -6,6 +6,7 @@
 //! - [`commands`]: commands that ask and print, [`accounts`], [`sign_in`], [`browser`]: adding an account;
 //!   [`serve`]: Baton itself
 //! - [`codex`]: Codex's config.toml, connected and disconnected, whether or not Baton runs
+//! - [`doctor`]: how everything is, each with what to do
 //! - [`show`]: status, explanations and log as text
 //! - [`demo`]: the main job on a simulated backend, with a verdict
 //! - [`error`]: what went wrong, as text or JSON, and the exit status
@@ -17,6 +18,7 @@ mod browser;
 mod codex;
 mod commands;
 mod demo;
+mod doctor;
 mod error;
 mod parse;
 mod serve;

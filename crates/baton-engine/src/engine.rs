@@ -76,6 +76,9 @@ pub struct Engine {
     guardian: Option<Guardian>,
 }
 
+/// Looks now; may block.
+type LookForTray = dyn Fn() -> Tray + Send + Sync;
+
 struct Inner {
     commands: Commands,
     desk: Arc<Desk>,
@@ -91,7 +94,7 @@ struct Inner {
     unreadable: Option<watch::Receiver<Option<String>>>,
     /// Has usage read; set where it is.
     readings: OnceLock<Readings>,
-    tray: OnceLock<Tray>,
+    tray: OnceLock<Arc<LookForTray>>,
     stop: CancellationToken,
 }
 
@@ -313,9 +316,10 @@ impl Engine {
         self.inner.stop.cancelled().await;
     }
 
-    /// How this Baton is shown, once: without this it is one without a desktop.
-    pub fn shown_in(&self, tray: Tray) {
-        let _ = self.inner.tray.set(tray);
+    /// How to find out whether the tray shows this Baton; the first one told counts. Without it this is a Baton without a
+    /// desktop.
+    pub fn has_tray(&self, look: impl Fn() -> Tray + Send + Sync + 'static) {
+        let _ = self.inner.tray.set(Arc::new(look));
     }
 
     /// Has Codex disconnected should this Baton die: by `program guard`.
@@ -429,12 +433,18 @@ impl Inner {
 
     async fn examine(&self, account: Option<&str>) -> Result<Reply, ControlError> {
         let only = account.map(|account| self.desk.read(|pool, _| commands::select(pool, account)));
+        let tray = match self.tray.get().cloned() {
+            Some(look) => tokio::task::spawn_blocking(move || look())
+                .await
+                .unwrap_or(Tray::Unknown),
+            None => Tray::None,
+        };
         let doctor = Doctor {
             desk: &self.desk,
             grants: &self.grants,
             readings: self.readings.get(),
             base_urls: self.base_urls.as_ref(),
-            tray: self.tray.get().copied().unwrap_or_default(),
+            tray,
             problems: self.own_problems().collect(),
         };
         let checks = doctor.examine(only.transpose()?, || self.snapshot()).await;

@@ -1,6 +1,7 @@
 //! Text for people and JSON for programs. Percent is percent *left*, everywhere.
 
 mod diff;
+mod doctor;
 mod log;
 mod status;
 mod style;
@@ -14,6 +15,7 @@ use baton_engine::{control::protocol::AccountView, words::clock_time};
 use serde_json::Value;
 
 pub(crate) use diff::diff;
+pub(crate) use doctor::doctor;
 pub(crate) use log::{happened, log};
 pub(crate) use status::{accounts, percent_left, state, status, status_json, window_name};
 pub(crate) use style::{Style, Tint};

@@ -4,6 +4,8 @@
 
 mod connecting;
 mod demo;
+#[cfg(unix)]
+mod doctor;
 mod offline;
 mod serving;
 #[cfg(unix)]
@@ -63,6 +65,16 @@ impl Place {
             .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus")
             .current_dir(self.dir.path())
             .stdin(Stdio::null());
+        command
+    }
+
+    /// Where a Baton in this process has its socket.
+    #[cfg(unix)]
+    fn reaching_this_process(&self, mut command: Command) -> Command {
+        match std::env::var_os("XDG_RUNTIME_DIR") {
+            Some(dir) => command.env("XDG_RUNTIME_DIR", dir),
+            None => command.env_remove("XDG_RUNTIME_DIR"),
+        };
         command
     }
 

@@ -115,12 +115,7 @@ fn two_accounts_are_added_to_a_running_baton_and_the_first_renewed() {
     options.vault = Some(Arc::new(MemoryVault::new()));
     let engine = issuer.runtime.block_on(Box::pin(Engine::start(options))).unwrap();
     let add = |label: &str| {
-        let mut command = place.add(&issuer, &["--label", label]);
-        // Where this process, which is that Baton, has its socket.
-        match std::env::var_os("XDG_RUNTIME_DIR") {
-            Some(dir) => command.env("XDG_RUNTIME_DIR", dir),
-            None => command.env_remove("XDG_RUNTIME_DIR"),
-        };
+        let mut command = place.reaching_this_process(place.add(&issuer, &["--label", label]));
         let done = Done(command.output().unwrap());
         no_secrets(&done, &issuer);
         done.fine()

@@ -247,7 +247,7 @@ fn without(text: &str, prefix: &str) -> Option<String> {
     (!made || !new.is_empty()).then_some(new)
 }
 
-fn parse(text: &str) -> Result<Document<&str>, EditError> {
+pub(super) fn parse(text: &str) -> Result<Document<&str>, EditError> {
     Document::parse(text).map_err(|error| {
         let (line, column) = toml::place(text, error.span().map_or(0, |span| span.start));
         EditError::Unparsable {

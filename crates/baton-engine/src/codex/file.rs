@@ -64,20 +64,20 @@ impl ConfigFile {
 
     /// How it is connected, if it is.
     pub fn connected(&self) -> Result<Option<Mode>, ConfigError> {
-        Ok(self.read()?.as_deref().and_then(edit::connected))
+        Ok(self.text()?.as_deref().and_then(edit::connected))
     }
 
     pub fn connect(&self, urls: &BaseUrls, mode: Mode) -> Result<Change, ConfigError> {
         if let Some(home) = self.path.parent().filter(|home| !home.is_dir()) {
             return Err(ConfigError::NoHome(home.to_path_buf()));
         }
-        let before = self.read()?;
+        let before = self.text()?;
         let after = edit::connect(before.as_deref(), urls, mode).map_err(|error| self.wrong(error))?;
         Ok(self.change(before, Some(after)))
     }
 
     pub fn disconnect(&self) -> Result<Change, ConfigError> {
-        let before = self.read()?;
+        let before = self.text()?;
         // One without anything of Baton's may be as broken as it likes.
         let after = match before.as_deref() {
             Some(text) if text.contains(MARK) => edit::disconnect(text).map_err(|error| self.wrong(error))?,
@@ -91,7 +91,7 @@ impl ConfigFile {
         exposure::of(&self.path)
     }
 
-    fn read(&self) -> Result<Option<String>, ConfigError> {
+    pub(super) fn text(&self) -> Result<Option<String>, ConfigError> {
         read(&self.path)
     }
 

@@ -4,22 +4,31 @@
 //! - `file`: the file, replaced as a whole; `exposure`: who else could read the secret in it;
 //!   `overrides`: what leads Codex past Baton all the same
 //! - `record`: which files are to be connected while Baton runs; `keep`: they are, and only then
+//! - `health`: how a folder is; `layers`, `environment`: what else decides where its Codex goes; `version`: which it is
 //! - `guard`: they are disconnected also when Baton is killed
 
 mod edit;
+mod environment;
 mod exposure;
 mod file;
 mod guard;
+mod health;
 mod keep;
+mod layers;
 mod lines;
 mod overrides;
 #[cfg(test)]
 mod properties;
 mod record;
+mod version;
 
 pub use edit::{EditError, Mode, connect, connected, disconnect};
+pub use environment::environment;
 pub use file::{Change, ConfigError, ConfigFile};
 pub(crate) use guard::Guardian;
 pub use guard::guard;
+pub use health::Home;
 pub(crate) use keep::{connect_all, disconnect_all};
+pub use layers::{MANAGED, managed, projects};
 pub use record::{Connected, Record};
+pub use version::{TESTED, installed};

@@ -20,6 +20,8 @@ pub enum Tray {
     #[default]
     None,
     Shown,
+    /// It has an icon; whether there is a place for it nobody says.
+    Unknown,
     /// The desktop has no place for tray icons.
     NoHost,
 }
@@ -197,6 +199,11 @@ impl Machine<'_> {
             (false, _) => check(CheckId::Tray, Outcome::NotChecked, "There is no tray icon while Baton isn't running."),
             (true, Tray::None) => check(CheckId::Tray, Outcome::Fine, "This Baton runs without a tray (`baton serve`)."),
             (true, Tray::Shown) => check(CheckId::Tray, Outcome::Fine, "The icon is in the tray."),
+            (true, Tray::Unknown) => check(
+                CheckId::Tray,
+                Outcome::NotChecked,
+                "This desktop doesn't say whether it shows tray icons.",
+            ),
             (true, Tray::NoHost) => check(CheckId::Tray, Outcome::Note, "This desktop shows no tray icons.").to_do(
                 "On GNOME, enable the extension \"AppIndicator and KStatusNotifierItem Support\". `baton status` shows the \
                  same meanwhile.",

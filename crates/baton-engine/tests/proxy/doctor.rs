@@ -223,7 +223,7 @@ async fn the_machine_is_looked_at_and_when_codex_came_through_outlives_a_restart
     );
     assert!(stage.client(Mode::WebSocket).turn("hello").await.completed);
     let stage = stage.restart().await;
-    stage.baton.shown_in(Tray::NoHost);
+    stage.baton.has_tray(|| Tray::NoHost);
     stage.sim.clock().advance(Duration::from_secs(20 * 60));
     let checks = stage.doctor(None).await;
     let (outcome, said) = machine(&checks, CheckId::LastRequest);
