@@ -6,6 +6,10 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use baton_engine::doctor::Tray;
+#[cfg(target_os = "linux")]
+use gtk::{gio, glib::prelude::ToVariant};
+
 /// Why there can be no tray.
 #[derive(Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -95,6 +99,43 @@ fn has_tray_library() -> bool {
     TRAY_LIBRARIES
         .iter()
         .any(|name| unsafe { libloading::Library::new(name) }.is_ok())
+}
+
+/// Whether the desktop has a place for the icon, as it is now.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn tray() -> Tray {
+    Tray::Shown
+}
+
+/// Whether the desktop has a place for the icon, as it is now: a panel may come and go.
+#[cfg(target_os = "linux")]
+pub(crate) fn tray() -> Tray {
+    match host_is_registered() {
+        Some(true) => Tray::Shown,
+        // An old X11 panel takes icons without saying so on the bus.
+        _ if std::env::var_os("WAYLAND_DISPLAY").is_none() => Tray::Unknown,
+        _ => Tray::NoHost,
+    }
+}
+
+/// As the desktop says on the session bus; `None` where nobody does.
+#[cfg(target_os = "linux")]
+fn host_is_registered() -> Option<bool> {
+    const WATCHER: &str = "org.kde.StatusNotifierWatcher";
+    const ANSWERS_WITHIN_MILLIS: i32 = 2000;
+    let bus = gio::bus_get_sync(gio::BusType::Session, gio::Cancellable::NONE).ok()?;
+    let answer = bus.call_sync(
+        Some(WATCHER),
+        "/StatusNotifierWatcher",
+        "org.freedesktop.DBus.Properties",
+        "Get",
+        Some(&(WATCHER, "IsStatusNotifierHostRegistered").to_variant()),
+        None,
+        gio::DBusCallFlags::NONE,
+        ANSWERS_WITHIN_MILLIS,
+        gio::Cancellable::NONE,
+    );
+    answer.ok()?.child_value(0).as_variant()?.get()
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -9,6 +9,7 @@ use baton_engine::{Engine, Options};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{oneshot, watch};
 
+use crate::display;
 use crate::view::View;
 
 /// Between two looks for a Baton that isn't there. Only who attaches waits for one.
@@ -111,6 +112,7 @@ async fn serve(
             return;
         }
     };
+    engine.has_tray(display::tray);
     if let Some(program) = guardian {
         engine.start_guardian(&program);
     }

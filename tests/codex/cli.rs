@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use baton_engine::control::protocol::BaseUrls;
+use baton_engine::{codex::TESTED, control::protocol::BaseUrls};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -22,7 +22,6 @@ use crate::{
     outside::Outside,
 };
 
-const VERSION: &str = "0.169.0";
 /// A CLI that takes longer hangs, whatever it waits for. The slowest story has a CLI wait for a few seconds.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -41,12 +40,12 @@ pub(crate) fn program() -> PathBuf {
                 .map(PathBuf::from)
                 .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
                 .expect("a home folder");
-            cache.join(format!("baton/codex-{VERSION}"))
+            cache.join(format!("baton/codex-{TESTED}"))
         });
     let program = folder.join("node_modules/.bin/codex");
     assert!(
         program.exists(),
-        "there is no Codex CLI {VERSION} at {}: `scripts/setup test` installs it",
+        "there is no Codex CLI {TESTED} at {}: `scripts/setup test` installs it",
         program.display()
     );
     program
