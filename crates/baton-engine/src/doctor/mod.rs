@@ -27,6 +27,7 @@ use crate::{
     desk::Desk,
     grants::Grants,
     usage::{Clocks, Readings},
+    vault::VaultError,
 };
 
 /// Shorter than a client waits for an answer: what isn't known by then is said not to be.
@@ -65,7 +66,9 @@ impl Doctor<'_> {
             clocks = clocks.or(told);
             // One that doesn't answer isn't asked again and again.
             let sign_in = match &keychain {
-                Ok(()) => self.grants.sign_in(id).await,
+                Ok(()) => timeout_at(until, self.grants.sign_in(id))
+                    .await
+                    .unwrap_or(Err(VaultError::Slow(AT_MOST.as_secs()))),
                 Err(error) => Err(error.clone()),
             };
             read.push((id, usage, sign_in));
