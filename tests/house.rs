@@ -59,11 +59,13 @@ const LICENCES: &[&str] = &[
 
 /// Licences that hold for one crate each, with the reason why that is acceptable there.
 ///
-/// MPL-2.0 asks that changes to *those files* are published. These crates are used as they are published.
+/// MPL-2.0 asks that changes to *those files* are published. These crates are used as they are published. CC0-1.0 gives up
+/// every right of the author's but patents.
 const FOR_ONE_CRATE: &[(&str, &str)] = &[
     ("cssparser", "MPL-2.0"),
     ("cssparser-macros", "MPL-2.0"),
     ("dtoa-short", "MPL-2.0"),
+    ("notify", "CC0-1.0"),
     ("option-ext", "MPL-2.0"),
     ("selectors", "MPL-2.0"),
 ];

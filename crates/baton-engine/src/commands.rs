@@ -15,8 +15,9 @@ use crate::{
         Grants,
         import::{self, Imported, SignIn},
     },
+    settings::SettingsFile,
     signin::SignIns,
-    store::{Store, Writer, settings},
+    store::{Store, Writer},
     words::PoolWords,
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct Commands {
     pub writer: Arc<Writer>,
     pub admission: Arc<Admission>,
     pub sign_ins: SignIns,
+    pub settings: Arc<SettingsFile>,
     pub data_dir: PathBuf,
     pub codex_homes: Vec<PathBuf>,
 }
@@ -63,32 +65,29 @@ impl Commands {
                 })
             }
             Command::Use { strategy } => {
-                self.desk
-                    .change(|pool, now, events| pool.set_strategy(strategy, now, events));
-                self.save_policy(format!(
-                    "Strategy: {}, from the next request on.",
-                    strategy.title()
-                ))
+                let message = format!("Strategy: {}, from the next request on.", strategy.title());
+                self.decide(message, move |pool, now, events| {
+                    pool.set_strategy(strategy, now, events);
+                })
                 .await
             }
             Command::SetOnRecovery { on_recovery } => {
-                self.desk.change(|pool, _, _| pool.set_on_recovery(on_recovery));
-                self.save_policy(match on_recovery {
+                let message = match on_recovery {
                     baton_core::OnRecovery::Stay => "The active account stays until exhausted.",
                     baton_core::OnRecovery::Return => "Returns to the primary when it recovers.",
-                })
-                .await
+                };
+                self.decide(message, move |pool, _, _| pool.set_on_recovery(on_recovery))
+                    .await
             }
             Command::SetWaitForRecovery { seconds } => {
                 let wait = Duration::from_secs(seconds);
                 if wait > baton_core::policy::LONGEST_WAIT {
                     return Err(invalid("Codex can be kept waiting for 6 hours at most"));
                 }
-                self.desk.change(|pool, _, _| pool.set_wait_for_recovery(wait));
-                self.save_policy(format!(
-                    "Codex is kept waiting for up to {seconds} s when an account recovers by then."
-                ))
-                .await
+                let message =
+                    format!("Codex is kept waiting for up to {seconds} s when an account recovers by then.");
+                self.decide(message, move |pool, _, _| pool.set_wait_for_recovery(wait))
+                    .await
             }
             Command::Why => Ok(Reply::Why {
                 next: self.desk.read(|pool, now| choose(pool, &Request::default(), now)),
@@ -299,10 +298,14 @@ impl Commands {
         }
     }
 
-    async fn save_policy(&self, message: impl Into<String>) -> Answer {
-        let policy = self.desk.read(|pool, _| *pool.policy());
-        let dir = self.data_dir.clone();
-        let saved = tokio::task::spawn_blocking(move || settings::save_policy(&dir, &policy)).await;
+    /// What is decided for the whole pool holds from now on, and is written into the settings.
+    async fn decide(
+        &self,
+        message: impl Into<String>,
+        change: impl FnOnce(&mut Pool, Timestamp, &mut Vec<Event>) + Send + 'static,
+    ) -> Answer {
+        let settings = Arc::clone(&self.settings);
+        let saved = tokio::task::spawn_blocking(move || settings.decide(change)).await;
         match saved.map_err(failed)? {
             Ok(()) => done(message),
             Err(error) => Err(ControlError::new(

@@ -30,6 +30,7 @@ use crate::{
     net::{Net, NetError},
     options::DEFAULT_PORT,
     proxy::{self, ListenError, Listener, Proxy},
+    settings::{self, SettingsFile},
     signin::{Service, SignIns},
     snapshot::{self, Surroundings},
     store::{
@@ -103,7 +104,7 @@ impl Engine {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let mut built = Built::new(&options)?;
         let mut moved = None;
-        let listener = match (options.port, built.settings.port, built.private.port()) {
+        let listener = match (options.port, built.named_port, built.private.port()) {
             // Named on the command line or in the settings: just that one.
             (Some(port), _, _) | (None, Some(port), _) => Listener::bind(port).await?,
             // The port of last time is in Codex's configuration.
@@ -120,6 +121,9 @@ impl Engine {
             tracing::warn!(%error, "the next start may listen on another port");
         }
         let port = listener.port();
+        if options.port.is_none() {
+            built.settings.listening_on(port);
+        }
         let proxy = Proxy::start(
             listener,
             proxy::Parts {
@@ -159,6 +163,10 @@ impl Engine {
                 .background
                 .push(tokio::spawn(poller.run(engine.unread.clone())));
         }
+        let settings = Arc::clone(&engine.inner.commands.settings);
+        engine
+            .background
+            .push(tokio::spawn(settings::follow(settings, engine.stopping.clone())));
         engine.answer(control);
         Ok(engine)
     }
@@ -216,6 +224,11 @@ impl Engine {
                 Arc::clone(&built.grants),
                 stopping.clone(),
             )),
+            tokio::spawn(background::watch_trouble(
+                built.settings.notices(),
+                Arc::clone(&built.desk),
+                stopping.clone(),
+            )),
             tokio::spawn(background::record(
                 built.desk.events(),
                 Arc::clone(&built.writer),
@@ -251,6 +264,7 @@ impl Engine {
                 options.sign_in_ports.clone(),
             ),
             admission,
+            settings: built.settings,
             data_dir: options.data_dir.clone(),
             codex_homes: options.codex_homes.clone(),
         };
@@ -403,6 +417,7 @@ impl Drop for Engine {
 impl Inner {
     fn snapshot(&self) -> Snapshot {
         let keychain = self.grants.keychain_problem().map(|problem| problem.to_string());
+        let settings = self.commands.settings.notices().borrow().clone();
         let unreadable = self
             .unreadable
             .as_ref()
@@ -411,7 +426,7 @@ impl Inner {
             base_urls: self.base_urls.clone(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
-            problems: [keychain, unreadable]
+            problems: [keychain, settings, unreadable]
                 .into_iter()
                 .flatten()
                 .chain(self.own_problems())
@@ -493,7 +508,9 @@ impl Handler for Inner {
 /// What both kinds of engine are built from.
 struct Built {
     lock: Lock,
-    settings: Settings,
+    /// In the settings.
+    named_port: Option<u16>,
+    settings: Arc<SettingsFile>,
     private: Private,
     store: Arc<Store>,
     writer: Arc<Writer>,
@@ -515,6 +532,8 @@ impl Built {
         let pool: Pool = store.load(settings.policy)?;
         let writer = Arc::new(Writer::start(Arc::clone(&store))?);
         let desk = Arc::new(Desk::new(pool, Arc::clone(&options.clock)));
+        let named_port = settings.port;
+        let settings = Arc::new(SettingsFile::new(Arc::clone(&desk), &options.data_dir, settings));
         let net = Arc::new(Net::new()?);
         let vault = match &options.vault {
             Some(vault) => Arc::clone(vault),
@@ -529,6 +548,7 @@ impl Built {
         ));
         Ok(Self {
             lock,
+            named_port,
             settings,
             private,
             store,

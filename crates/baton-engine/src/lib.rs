@@ -7,6 +7,7 @@
 //! - `usage`: reads the accounts' usage beside the requests
 //! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
 //! - `signin`: signing in, in the browser or with a device code; `admission`: how a sign-in becomes an account
+//! - `settings`: what is decided for the whole pool, the same in the pool and in a person's file
 //! - [`store`]: database, settings and state file, none of which holds a token; [`instance`]: one Baton a data directory
 //! - [`codex`]: Codex's own config.toml, connected and disconnected
 //! - [`control`]: the protocol, its server and client, that command line, tray and window speak
@@ -27,6 +28,7 @@ pub mod instance;
 pub mod net;
 pub mod options;
 pub mod proxy;
+mod settings;
 mod signin;
 mod snapshot;
 pub mod store;

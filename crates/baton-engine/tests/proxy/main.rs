@@ -10,6 +10,7 @@ mod linked;
 mod nobody_left;
 mod restarts;
 mod routes;
+mod settings;
 mod sockets;
 mod stage;
 mod strategies;

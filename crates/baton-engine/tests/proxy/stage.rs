@@ -1,10 +1,14 @@
 //! The stage: simulated accounts, a Baton that knows them, clients that talk through it.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use baton_core::{AccountId, Cause, Event, EventKind};
 use baton_engine::{
-    Engine, Options, StartError, clock::Borrowed, control::protocol::Command, proxy::ListenError,
+    Engine, Options, StartError,
+    clock::Borrowed,
+    control::protocol::{Command, Snapshot},
+    proxy::ListenError,
+    store::settings::Settings,
     vault::MemoryVault,
 };
 use baton_sim::{AccountScript, Client, Clock, Login, Mode, Scenario, Sim, WindowScript, lasting_port};
@@ -186,6 +190,19 @@ impl Stage {
             .find(|account| account.label == label)
             .expect("an account")
             .id
+    }
+
+    /// What a person may edit.
+    pub(crate) fn settings_file(&self) -> PathBuf {
+        Settings::path(&self.options.data_dir)
+    }
+
+    /// Once Baton shows it.
+    pub(crate) async fn until_shown(&self, wanted: impl Fn(&Snapshot) -> bool) {
+        let mut changes = self.baton.changes();
+        while !wanted(&self.baton.snapshot()) {
+            changes.changed().await.expect("Baton goes on");
+        }
     }
 
     /// Changes of the active account since the last call.
