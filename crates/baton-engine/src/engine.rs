@@ -8,7 +8,7 @@ use std::{
 
 use baton_core::{Event, Pool};
 use tokio::{
-    sync::{broadcast, watch},
+    sync::{Notify, broadcast, watch},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ use crate::{
     doctor::{Doctor, Tray},
     grants::Grants,
     instance::{InstanceError, Lock},
-    net::{Net, NetError},
+    net::{Net, NetError, addresses},
     options::DEFAULT_PORT,
     proxy::{self, ListenError, Listener, Proxy},
     settings::{self, SettingsFile},
@@ -72,6 +72,8 @@ pub struct Engine {
     stopping: CancellationToken,
     /// No more usage is read.
     unread: CancellationToken,
+    /// The machine is in another network.
+    moved_network: Arc<Notify>,
     /// Held as long as this data directory is ours.
     _lock: Lock,
     guardian: Option<Guardian>,
@@ -144,6 +146,7 @@ impl Engine {
             proxy.base_urls(),
             moved.map(|from| (from, port)),
         );
+        let moved_network = Arc::new(Notify::new());
         let poller = options.read_usage.then(|| {
             let reader = Reader {
                 desk: Arc::clone(&built.desk),
@@ -151,17 +154,24 @@ impl Engine {
                 net: Arc::clone(&built.net),
                 upstream: options.upstream.clone(),
             };
-            Poller::new(reader, Box::new(proxy.running_counter()))
+            Poller::new(
+                reader,
+                Box::new(proxy.running_counter()),
+                Arc::clone(&moved_network),
+            )
         });
         let unreadable = poller.as_ref().map(Poller::problems);
         let mut engine = Self::assemble(&options, built, base_urls, Box::new(running), unreadable);
         engine.proxy = Some(proxy);
+        engine.moved_network = Arc::clone(&moved_network);
         if let Some(poller) = poller {
             // Nobody else sets it.
             let _ = engine.inner.readings.set(poller.readings());
             engine
                 .background
                 .push(tokio::spawn(poller.run(engine.unread.clone())));
+            let watch = addresses::watch(Arc::clone(&moved_network), engine.unread.clone());
+            engine.background.push(tokio::spawn(watch));
         }
         let settings = Arc::clone(&engine.inner.commands.settings);
         engine
@@ -288,6 +298,7 @@ impl Engine {
             proxy: None,
             background,
             unread: stopping.child_token(),
+            moved_network: Arc::default(),
             stopping,
             _lock: built.lock,
             guardian: None,
@@ -323,6 +334,11 @@ impl Engine {
         label: &str,
     ) -> Result<baton_core::AccountId, ControlError> {
         self.inner.commands.add_auth_json(json, label).await
+    }
+
+    /// The machine is in another network, which Baton notices by itself on Linux, macOS and Windows.
+    pub fn network_changed(&self) {
+        self.moved_network.notify_one();
     }
 
     /// A client asked Baton to end.

@@ -3,6 +3,7 @@
 //! HTTP/1.1 on purpose: with ALPN h2 a WebSocket can't be upgraded, and the pool opens no second connection at the
 //! stream limit.
 
+pub(crate) mod addresses;
 mod connection;
 mod dial;
 mod idle;

@@ -11,7 +11,7 @@ use baton_core::{
     polling::{Next, Polling},
 };
 use tokio::{
-    sync::{broadcast, mpsc, oneshot, watch},
+    sync::{Notify, broadcast, mpsc, oneshot, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -48,17 +48,24 @@ pub(crate) struct Poller {
     reader: Reader,
     wanted: (mpsc::Sender<Wanted>, mpsc::Receiver<Wanted>),
     running: Box<dyn Fn() -> u64 + Send + Sync>,
+    moved: Arc<Notify>,
     polling: Polling,
     whys: HashMap<AccountId, String>,
     problem: watch::Sender<Option<String>>,
 }
 
 impl Poller {
-    pub(crate) fn new(reader: Reader, running: Box<dyn Fn() -> u64 + Send + Sync>) -> Self {
+    /// `moved`: told when the machine is in another network.
+    pub(crate) fn new(
+        reader: Reader,
+        running: Box<dyn Fn() -> u64 + Send + Sync>,
+        moved: Arc<Notify>,
+    ) -> Self {
         Self {
             reader,
             wanted: mpsc::channel(1),
             running,
+            moved,
             polling: Polling::new(fastrand::u64(..)),
             whys: HashMap::new(),
             problem: watch::channel(None).0,
@@ -90,8 +97,10 @@ impl Poller {
                 }
                 Next::Sleep(until) => asleep(&desk, until),
             };
+            let mut moved = false;
             tokio::select! {
                 () = stopping.cancelled() => return,
+                () = self.moved.notified() => moved = true,
                 () = sleep => {}
                 Some(Wanted { account, answer }) = self.wanted.1.recv() => {
                     tokio::select! {
@@ -106,8 +115,8 @@ impl Poller {
                 () = desk.demand().awakened() => {}
                 event = events.recv() => if matches!(event, Err(broadcast::error::RecvError::Closed)) { return },
             }
-            if nap.was_a_sleep(&**desk.clock()) {
-                tracing::debug!("the machine has slept: connections are made anew");
+            if moved || nap.was_a_sleep(&**desk.clock()) {
+                tracing::debug!(moved, "the machine has slept or moved: connections are made anew");
                 self.reader.net.forget_idle();
                 self.polling.woke();
             }

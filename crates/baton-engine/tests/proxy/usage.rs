@@ -332,3 +332,33 @@ async fn after_a_sleep_the_next_request_has_all_read_again_on_new_connections() 
     let read = stage.sim.log().find(|entry| entry.kind == Kind::Usage);
     assert!(!before.contains(&read[2].connection), "{read:?}");
 }
+
+/// A laptop that was carried elsewhere. Else they would be read after five minutes.
+#[tokio::test]
+async fn in_another_network_all_are_read_again_on_new_connections() {
+    let accounts = scenario([account("a", 10.0), account("b", 10.0)]);
+    let stage = Stage::reading(accounts.speed(120.0), &["a", "b"]).await;
+    assert!(stage.client(Mode::Http).turn("hello").await.completed);
+    let before = stage.sim.log().entries();
+    stage.baton.network_changed();
+    stage.read("a", 2).await;
+    stage.read("b", 2).await;
+    for name in ["a", "b"] {
+        let read = stage.sim.log().find(|entry| reads(entry, name));
+        let apart = read[1].at_millis - read[0].at_millis;
+        assert!((60_000..240_000).contains(&apart), "{name}: {apart}");
+        assert!(
+            before.iter().all(|entry| entry.connection != read[1].connection),
+            "{read:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn in_another_network_a_baton_that_nobody_uses_asks_for_nothing() {
+    let stage = Stage::reading(scenario([account("a", 10.0)]), &["a"]).await;
+    stage.sim.clock().advance(20 * MINUTE);
+    stage.baton.network_changed();
+    stage.stirs().await;
+    assert_eq!(stage.times_read("a"), 1);
+}
