@@ -68,6 +68,12 @@ impl Admission {
         })
     }
 
+    /// Before a person signs in: whether the grant could be kept.
+    pub(crate) async fn can_keep(&self) -> Result<(), ControlError> {
+        let kept = self.grants.can_store().await.map_err(not_stored);
+        kept.map_err(nothing_added)
+    }
+
     pub(crate) async fn add(&self, sign_in: SignIn, label: &str) -> Result<Admitted, ControlError> {
         let _one_at_a_time = self.door.lock().await;
         let label = label.trim();
@@ -182,14 +188,7 @@ impl Admission {
 
     /// [`Self::add`] for what a person has just signed in to, who may have meant another account.
     pub(crate) async fn signed_in(&self, sign_in: SignIn, label: &str) -> Result<Admitted, ControlError> {
-        let mut admitted = self.add(sign_in, label).await.map_err(|mut error| {
-            let next = match error.kind {
-                ErrorKind::Invalid => "Nothing was added; sign in again with another label",
-                _ => "Nothing was added; sign in again once that is mended",
-            };
-            error.message = format!("{}. {next}", error.message.trim_end_matches('.'));
-            error
-        })?;
+        let mut admitted = self.add(sign_in, label).await.map_err(nothing_added)?;
         match &admitted.renewed {
             Some(renewed) if !renewed.eq_ignore_ascii_case(label.trim()) => {
                 admitted.message += &format!(
@@ -230,6 +229,16 @@ fn known(pool: &Pool, identity: &Identity) -> Option<(AccountId, String)> {
         .iter()
         .find(|state| state.account.identity == *identity)?;
     Some((state.account.id, state.account.label.to_string()))
+}
+
+/// And what to do then.
+fn nothing_added(mut error: ControlError) -> ControlError {
+    let next = match error.kind {
+        ErrorKind::Invalid => "Nothing was added; sign in again with another label",
+        _ => "Nothing was added; sign in again once that is mended",
+    };
+    error.message = format!("{}. {next}", error.message.trim_end_matches('.'));
+    error
 }
 
 fn not_stored(error: GrantError) -> ControlError {

@@ -433,7 +433,6 @@ impl Drop for Engine {
 impl Inner {
     fn snapshot(&self) -> Snapshot {
         let keychain = self.grants.keychain_problem().map(|problem| problem.to_string());
-        let settings = self.commands.settings.notices().borrow().clone();
         let unreadable = self
             .unreadable
             .as_ref()
@@ -442,7 +441,7 @@ impl Inner {
             base_urls: self.base_urls.clone(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
-            problems: [keychain, settings, unreadable]
+            problems: [keychain, unreadable]
                 .into_iter()
                 .flatten()
                 .chain(self.own_problems())
@@ -459,7 +458,8 @@ impl Inner {
                  works again."
             )
         });
-        disk.into_iter().chain(self.at_start.iter().cloned())
+        let settings = self.commands.settings.notices().borrow().clone();
+        disk.into_iter().chain(settings).chain(self.at_start.iter().cloned())
     }
 
     async fn examine(&self, account: Option<&str>) -> Result<Reply, ControlError> {

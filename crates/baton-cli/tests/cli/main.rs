@@ -6,6 +6,8 @@ mod connecting;
 mod demo;
 #[cfg(unix)]
 mod doctor;
+#[cfg(unix)]
+mod keychain;
 mod offline;
 mod serving;
 #[cfg(unix)]
@@ -26,15 +28,29 @@ use serde_json::Value;
 /// For whatever should happen soon, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 
-/// A place of its own: home, data, sockets; no keychain.
+/// A place of its own: home, data, sockets; without more ado no keychain.
 struct Place {
+    #[cfg(unix)]
+    keychain: Option<keychain::Keychain>,
     dir: tempfile::TempDir,
 }
 
 impl Place {
     fn new() -> Self {
         Self {
+            #[cfg(unix)]
+            keychain: None,
             dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// One with an unlocked keychain.
+    #[cfg(unix)]
+    fn with_keychain() -> Self {
+        let place = Self::new();
+        Self {
+            keychain: Some(keychain::Keychain::start(place.dir.path())),
+            ..place
         }
     }
 
@@ -65,6 +81,10 @@ impl Place {
             .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus")
             .current_dir(self.dir.path())
             .stdin(Stdio::null());
+        #[cfg(unix)]
+        if let Some(keychain) = &self.keychain {
+            command.env("DBUS_SESSION_BUS_ADDRESS", keychain.address());
+        }
         command
     }
 

@@ -1,5 +1,4 @@
-//! `baton accounts add` with the program, the simulated issuer and a browser. There is no keychain here, so what a
-//! sign-in ends in is that; the tokens have been fetched by then. The browser is a shell script.
+//! `baton accounts add` with the program, the simulated issuer, a keychain and a browser, which is a shell script.
 
 use std::{
     io::Write,
@@ -86,15 +85,12 @@ fn no_secrets(done: &Done, issuer: &Issuer) {
 
 #[test]
 fn the_browser_is_opened_and_what_comes_of_it_told() {
-    let (place, issuer) = (Place::new(), issuer());
+    let (place, issuer) = (Place::with_keychain(), issuer());
     let done = Done(place.add(&issuer, &["--label", "Personal"]).output().unwrap());
     no_secrets(&done, &issuer);
-    let said = done.refused(1);
+    let said = done.stderr();
     assert!(said.contains("Your browser opens the sign-in page"), "{said}");
-    assert!(
-        said.contains("the keychain can't be used") && said.contains("Nothing was added"),
-        "{said}"
-    );
+    assert_eq!(done.fine(), "Personal is added; its grant is in the keychain.\n");
     assert_eq!(
         issuer
             .sim
@@ -103,7 +99,28 @@ fn the_browser_is_opened_and_what_comes_of_it_told() {
         1
     );
     let accounts = place.baton(&["accounts", "list", "--json"]).json();
-    assert_eq!(accounts["accounts"], serde_json::json!([]));
+    assert_eq!(accounts["accounts"][0]["label"], "Personal");
+}
+
+/// Before a browser is opened or a code is shown; and once it is there and unlocked, the same command works.
+#[test]
+fn a_keychain_that_is_absent_or_locked_is_told_of_before_anybody_signs_in() {
+    let issuer = issuer();
+    let absent = Place::new();
+    let mut place = Place::with_keychain();
+    place.keychain.as_ref().unwrap().lock();
+    for (place, why) in [(&absent, "there is no keychain service"), (&place, "is locked")] {
+        for way in [&[][..], &["--no-browser"], &["--device"]] {
+            let args = [&["--label", "Personal"], way].concat();
+            let said = Done(place.add(&issuer, &args).output().unwrap()).refused(1);
+            assert!(said.contains(why) && said.contains("Nothing was added"), "{said}");
+            assert!(!said.contains("http"), "{said}");
+        }
+        assert!(!place.path("page.html").exists());
+    }
+    assert_eq!(issuer.sim.log().entries().len(), 0);
+    place.keychain.as_mut().unwrap().unlock();
+    Done(place.add(&issuer, &["--label", "Personal"]).output().unwrap()).fine();
 }
 
 #[test]
@@ -140,7 +157,7 @@ fn two_accounts_are_added_to_a_running_baton_and_the_first_renewed() {
 
 #[test]
 fn a_refused_consent_is_told_by_way_of_the_baton_that_runs() {
-    let (place, issuer) = (Place::new(), issuer());
+    let (place, issuer) = (Place::with_keychain(), issuer());
     let mut serve = place.command(&["serve", "--port", "0", "--json"]);
     serve
         .env("BATON_ISSUER", issuer.sim.issuer_url())
@@ -169,7 +186,7 @@ fn a_refused_consent_is_told_by_way_of_the_baton_that_runs() {
 
 #[test]
 fn without_a_browser_the_address_is_pasted() {
-    let (place, issuer) = (Place::new(), issuer());
+    let (place, issuer) = (Place::with_keychain(), issuer());
     let mut child = place
         .add(&issuer, &["--label", "Personal", "--no-browser", "--json"])
         .stdin(Stdio::piped())
@@ -200,7 +217,7 @@ fn without_a_browser_the_address_is_pasted() {
     no_secrets(&done, &issuer);
     let said = done.stderr();
     assert!(said.contains("that is no address"), "{said}");
-    assert!(said.contains("the keychain can't be used"), "{said}");
+    done.fine();
     assert_eq!(
         issuer
             .sim
@@ -212,7 +229,7 @@ fn without_a_browser_the_address_is_pasted() {
 
 #[test]
 fn other_commands_are_answered_meanwhile_and_ctrl_c_leaves_nothing() {
-    let (place, issuer) = (Place::new(), issuer());
+    let (place, issuer) = (Place::with_keychain(), issuer());
     let mut child = place
         .add(&issuer, &["--label", "Personal", "--device", "--json"])
         .stdout(Stdio::piped())

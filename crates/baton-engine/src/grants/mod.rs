@@ -256,6 +256,11 @@ impl Grants {
         Ok(entry.and_then(|entry| Entry::read(&entry)?.email).map(Into::into))
     }
 
+    /// Before a person signs in: whether the keychain is there and open.
+    pub async fn can_store(&self) -> Result<(), GrantError> {
+        Ok(self.0.keychain.probe().await?)
+    }
+
     /// What is wrong with the keychain, until a call succeeds.
     pub fn keychain_problem(&self) -> Option<VaultError> {
         self.0.keychain.problem()

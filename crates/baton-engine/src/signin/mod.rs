@@ -99,6 +99,7 @@ impl SignIns {
     /// Ends the sign-in under way, if there is one: whoever left it behind need not be found first.
     pub(crate) async fn begin(&self, label: &str, way: SignInWay) -> Result<Reply, ControlError> {
         let renews = self.admission.check_label(label)?;
+        self.admission.can_keep().await?;
         let mut current = self.current.lock().await;
         if let Some(before) = current.take() {
             before.attempt.end(SignInError::Replaced);

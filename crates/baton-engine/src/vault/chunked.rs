@@ -119,6 +119,10 @@ impl<V: Vault> Vault for ChunkedVault<V> {
             None => Ok(()),
         }
     }
+
+    fn probe(&self) -> Result<(), VaultError> {
+        self.inner.probe()
+    }
 }
 
 impl Head {

@@ -50,6 +50,11 @@ impl Keychain {
         self.call(move |vault| vault.delete(&entry)).await
     }
 
+    /// [`Vault::probe`].
+    pub async fn probe(&self) -> Result<(), VaultError> {
+        self.call(|vault| vault.probe()).await
+    }
+
     /// What was wrong at the last call; gone as soon as one succeeds.
     pub fn problem(&self) -> Option<VaultError> {
         self.0.problem.borrow().clone()

@@ -25,6 +25,11 @@ pub trait Vault: Debug + Send + Sync + 'static {
     fn set(&self, entry: &str, secret: &SecretString) -> Result<(), VaultError>;
     /// Nothing there is no error.
     fn delete(&self, entry: &str) -> Result<(), VaultError>;
+
+    /// Whether it is there and open, as far as can be told without a write. One that is locked asks to be unlocked.
+    fn probe(&self) -> Result<(), VaultError> {
+        self.get("probe").map(drop)
+    }
 }
 
 /// Each is a state that heals by itself, never a reason for a plain file.

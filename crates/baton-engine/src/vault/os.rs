@@ -35,6 +35,10 @@ impl Vault for KeyringVault {
     fn delete(&self, entry: &str) -> Result<(), VaultError> {
         self.0.delete(entry)
     }
+
+    fn probe(&self) -> Result<(), VaultError> {
+        self.0.probe()
+    }
 }
 
 #[derive(Debug)]
@@ -71,6 +75,11 @@ impl Vault for Entries {
             Err(error) => Err(mapped(&error)),
         }
     }
+
+    fn probe(&self) -> Result<(), VaultError> {
+        self.get("probe")?;
+        platform::unlocked()
+    }
 }
 
 fn mapped(error: &keyring::Error) -> VaultError {
@@ -90,9 +99,22 @@ fn mapped(error: &keyring::Error) -> VaultError {
 mod platform {
     use std::error::Error;
 
-    use dbus_secret_service::Error as Cause;
+    use dbus_secret_service::{EncryptionType, Error as Cause, SecretService};
 
     use super::VaultError;
+
+    /// An entry that isn't there is found missing in a locked collection too.
+    pub(super) fn unlocked() -> Result<(), VaultError> {
+        let service = SecretService::connect(EncryptionType::Plain).map_err(|error| failure(&error))?;
+        let collection = service
+            .get_default_collection()
+            .map_err(|error| no_access(&error))?;
+        match collection.is_locked() {
+            Ok(true) => collection.unlock().map_err(|error| no_access(&error)),
+            Ok(false) => Ok(()),
+            Err(error) => Err(failure(&error)),
+        }
+    }
 
     pub(super) fn failure(cause: &(dyn Error + 'static)) -> VaultError {
         match cause.downcast_ref() {
@@ -119,6 +141,10 @@ mod platform {
     use std::error::Error;
 
     use super::VaultError;
+
+    pub(super) fn unlocked() -> Result<(), VaultError> {
+        Ok(())
+    }
 
     pub(super) fn failure(cause: &(dyn Error + 'static)) -> VaultError {
         VaultError::Refused(cause.to_string())

@@ -1,8 +1,11 @@
 //! In the browser.
 
 use baton_core::Eligibility;
-use baton_engine::{control::protocol::Command, vault::Mood};
-use baton_sim::{At, Consent, Failure, Fault, FaultRule, Kind};
+use baton_engine::{
+    control::protocol::{Command, ErrorKind, SignInWay},
+    vault::Mood,
+};
+use baton_sim::{At, Consent, Entry, Failure, Fault, FaultRule, Kind};
 use tokio::net::TcpListener;
 
 use crate::stage::{sent_to, serving, stage, stage_at, visit};
@@ -264,13 +267,36 @@ async fn an_exchange_that_fails_adds_nothing() {
 async fn a_keychain_that_refuses_gets_no_account_half_made() {
     for mood in [Mood::Absent, Mood::Locked, Mood::ReadOnly] {
         let stage = stage().await;
+        let sign_in = stage.begin("Personal").await.unwrap();
         stage.vault.set_mood(mood);
-        let said = stage.sign_in("Personal").await.unwrap_err();
+        visit(&sign_in.link).await;
+        let said = stage.end(sign_in.id).await.unwrap_err();
         assert!(said.contains("Nothing was added"), "{mood:?}: {said}");
         stage.vault.set_mood(Mood::Well);
         stage.nothing_is_there();
         stage.sign_in("Personal").await.unwrap();
         assert_eq!(stage.labels(), ["Personal"]);
+    }
+}
+
+/// Nobody signs in for nothing. The sign-in under way, which may yet be kept, goes on.
+#[tokio::test]
+async fn a_keychain_that_is_absent_or_locked_is_told_of_before_anything_is_shown() {
+    for mood in [Mood::Absent, Mood::Locked, Mood::Refusing] {
+        let stage = stage().await;
+        let under_way = stage.begin("Work").await.unwrap();
+        stage.vault.set_mood(mood);
+        for way in [SignInWay::Browser, SignInWay::Device] {
+            let error = stage.begin_by(way, "Personal").await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Keychain, "{error:?}");
+            assert!(error.message.contains("Nothing was added"), "{error:?}");
+        }
+        let asked = |entry: &Entry| entry.kind == Kind::DeviceCode;
+        assert_eq!(stage.sim.log().count(asked), 0, "no code");
+        stage.vault.set_mood(Mood::Well);
+        visit(&under_way.link).await;
+        stage.end(under_way.id).await.unwrap();
+        assert_eq!(stage.labels(), ["Work"]);
     }
 }
 
