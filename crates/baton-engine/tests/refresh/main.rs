@@ -1,5 +1,7 @@
 //! Refreshing over HTTP, against an issuer whose refresh tokens work once.
 
+mod killed;
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -48,6 +50,10 @@ async fn signed_in() -> (Sim, Arc<MemoryVault>, Access) {
 
 /// A Baton that has just started with this keychain.
 fn started(sim: &Sim, vault: &Arc<MemoryVault>) -> Grants {
+    started_on(sim, vault, Arc::new(Net::new().expect("a trust store")))
+}
+
+fn started_on(sim: &Sim, vault: &Arc<MemoryVault>, net: Arc<Net>) -> Grants {
     let identity = baton_core::Identity {
         user: "u".into(),
         account: "a".into(),
@@ -57,7 +63,7 @@ fn started(sim: &Sim, vault: &Arc<MemoryVault>) -> Grants {
     pool.add(account, Hurried.now(), &mut Vec::new()).expect("added");
     Grants::new(
         Keychain::new(Arc::<MemoryVault>::clone(vault)),
-        Arc::new(Net::new().expect("a trust store")),
+        net,
         &sim.issuer_url().parse().expect("a URL"),
         Arc::new(Hurried),
         Arc::new(Desk::new(pool, Arc::new(Hurried))),
