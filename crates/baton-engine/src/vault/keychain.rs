@@ -52,7 +52,7 @@ impl Keychain {
 
     /// [`Vault::probe`].
     pub async fn probe(&self) -> Result<(), VaultError> {
-        self.call(|vault| vault.probe()).await
+        self.call(Vault::probe).await
     }
 
     /// What was wrong at the last call; gone as soon as one succeeds.

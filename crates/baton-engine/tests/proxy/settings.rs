@@ -14,8 +14,8 @@ fn replace(stage: &Stage, text: &str) {
         stage.settings_file(),
         stage.settings_file().with_file_name("settings.toml~new"),
     );
-    fs::write(&new, text).unwrap();
-    fs::rename(new, file).unwrap();
+    fs::write(&new, text).expect("a file");
+    fs::rename(new, file).expect("in its place");
 }
 
 fn strategies(stage: &mut Stage) -> Vec<(Strategy, Strategy)> {
