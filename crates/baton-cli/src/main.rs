@@ -8,7 +8,8 @@
 //! - [`codex`]: Codex's config.toml, connected and disconnected, whether or not Baton runs
 //! - [`doctor`]: how everything is, each with what to do
 //! - [`show`]: status, explanations and log as text
-//! - [`demo`]: the main job on a simulated backend, with a verdict
+//! - [`demo`]: the main job on a simulated backend, with a verdict; [`simulated`]: the Baton on it, and [`installed`]: the
+//!   Codex CLI that is driven there
 //! - [`error`]: what went wrong, as text or JSON, and the exit status
 
 mod accounts;
@@ -20,10 +21,12 @@ mod commands;
 mod demo;
 mod doctor;
 mod error;
+mod installed;
 mod parse;
 mod serve;
 mod show;
 mod sign_in;
+mod simulated;
 
 use std::process::ExitCode;
 

@@ -1,21 +1,11 @@
 //! The plan with the real Codex CLI in place of the built-in client. It lives in real time, so the demo moves the
 //! simulated clock on between its turns, and a few requests use an account up.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{ExitCode, Stdio},
-    time::Duration,
-};
+use std::{process::ExitCode, time::Duration};
 
 use baton_core::{Strategy, Timestamp};
-use baton_engine::control::protocol::BaseUrls;
-use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    process::Command,
-    time,
-};
+use baton_engine::codex::Mode;
+use tokio::time;
 
 use super::{
     FRAME, LONGEST_PAUSE, conclude, exit,
@@ -26,7 +16,7 @@ use super::{
     tray::Tray,
     verdict,
 };
-use crate::{args::DemoArgs, error::Failure, show::Out};
+use crate::{args::DemoArgs, error::Failure, installed::Cli, show::Out};
 
 /// Requests that fit into an account's five hours.
 const QUOTA: u32 = 4;
@@ -92,11 +82,20 @@ pub(super) async fn play(args: &DemoArgs, folders: &Folders, out: Out) -> Result
         .as_deref()
         .map(|program| Tray::show(program, folders.first()))
         .transpose()?;
-    let cli = Cli::install(&args.codex_bin, &folders.other("codex"), &stage).await?;
-    let heading = format!(
-        "Baton on two simulated accounts, with the Codex CLI ({})",
-        cli.version().await?
-    );
+    let cli = Cli::install(
+        &args.codex_bin,
+        &folders.other("codex"),
+        &stage.sim.cli().auth_json(),
+    )
+    .await?;
+    cli.config().connect(stage.base_urls()?, Mode::Default)?.make()?;
+    let version = cli.version().await.map_err(|why| {
+        Failure::new(format!(
+            "{} can't be used ({why}); install the Codex CLI, or name it with --codex-bin",
+            args.codex_bin.display()
+        ))
+    })?;
+    let heading = format!("Baton on two simulated accounts, with the Codex CLI ({version})");
     let mut live = Live::new(out, heading);
     let clock = stage.sim.clock();
     let mut working = Box::pin(perform(&cli, &clock, stage.started));
@@ -132,7 +131,7 @@ async fn perform(cli: &Cli, clock: &baton_sim::Clock, started: Timestamp) -> Res
     for act in SCRIPT {
         let from = now();
         match act {
-            Act::Turn { text, tools } => turns.push(cli.turn(text, tools, from).await?),
+            Act::Turn { text, tools } => turns.push(turn(cli, text, tools, from).await?),
             Act::Later(by) => clock.advance(by),
             // The first turn's first request may have come a moment after the start.
             Act::FirstRecovers => {
@@ -147,160 +146,13 @@ async fn perform(cli: &Cli, clock: &baton_sim::Clock, started: Timestamp) -> Res
     Ok(Performed { turns, skipped })
 }
 
-/// An installed Codex with a home of its own, kept on loopback.
-struct Cli {
-    program: PathBuf,
-    home: PathBuf,
-    /// Refuses everybody: what doesn't go to Baton goes nowhere.
-    proxy: String,
-}
-
-impl Cli {
-    async fn install(program: &Path, home: &Path, stage: &Stage) -> Result<Self, Failure> {
-        let failed =
-            |error: std::io::Error| Failure::new(format!("{} can't be used: {error}", home.display()));
-        std::fs::create_dir_all(home).map_err(failed)?;
-        let BaseUrls {
-            openai_base_url,
-            chatgpt_base_url,
-        } = stage.base_urls()?;
-        let config =
-            format!("openai_base_url = {openai_base_url:?}\nchatgpt_base_url = {chatgpt_base_url:?}\n");
-        std::fs::write(home.join("config.toml"), config).map_err(failed)?;
-        std::fs::write(home.join("auth.json"), stage.sim.cli().auth_json()).map_err(failed)?;
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
-        let proxy = format!("http://{}", listener.local_addr().map_err(failed)?);
-        tokio::spawn(refuse(listener));
-        Ok(Self {
-            program: program.to_path_buf(),
-            home: home.to_path_buf(),
-            proxy,
-        })
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command
-            .env("CODEX_HOME", &self.home)
-            .env("HOME", &self.home)
-            .env_remove("OPENAI_API_KEY")
-            .env_remove("CODEX_API_KEY")
-            .current_dir(&self.home)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        for (name, value) in [
-            ("HTTPS_PROXY", self.proxy.as_str()),
-            ("HTTP_PROXY", &self.proxy),
-            ("ALL_PROXY", &self.proxy),
-            ("NO_PROXY", "127.0.0.1,localhost,::1"),
-        ] {
-            command.env(name, value).env(name.to_ascii_lowercase(), value);
-        }
-        command
-    }
-
-    async fn version(&self) -> Result<String, Failure> {
-        let asked = self.command().arg("--version").output().await.map_err(|error| {
-            Failure::new(format!(
-                "{} can't be started ({error}); install the Codex CLI, or name it with --codex-bin",
-                self.program.display()
-            ))
-        })?;
-        Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
-    }
-
-    async fn turn(&self, text: &str, tools: usize, started: Timestamp) -> Result<Turn, Failure> {
-        let mut command = self.command();
-        // The only command it is asked to run is `echo`.
-        command.args([
-            "exec",
-            "--json",
-            "--skip-git-repo-check",
-            "--dangerously-bypass-approvals-and-sandbox",
-            text,
-        ]);
-        let run = match time::timeout(TURN_LIMIT, command.output()).await {
-            Ok(run) => run.map_err(|error| Failure::new(format!("the Codex CLI can't be run: {error}")))?,
-            Err(_) => {
-                return Ok(Turn {
-                    started,
-                    lost: Some("it did not end in time".to_owned()),
-                    repeated: 0,
-                });
-            }
-        };
-        let told = Told::read(&String::from_utf8_lossy(&run.stdout));
-        let lost = (!run.status.success() || !told.completed || told.messages == 0).then(|| {
-            let last = told.error.unwrap_or_else(|| {
-                let text = String::from_utf8_lossy(&run.stderr);
-                text.lines().last().unwrap_or_default().to_owned()
-            });
-            format!("the CLI ended with {}: {last}", run.status)
-        });
-        let repeated = told.messages.saturating_sub(1) + told.commands.saturating_sub(tools);
-        Ok(Turn {
-            started,
-            lost,
-            repeated,
-        })
-    }
-}
-
-/// What `codex exec --json` said.
-#[derive(Default)]
-struct Told {
-    completed: bool,
-    messages: usize,
-    commands: usize,
-    error: Option<String>,
-}
-
-impl Told {
-    fn read(lines: &str) -> Self {
-        let mut told = Self::default();
-        for event in lines
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        {
-            match (event["type"].as_str(), event["item"]["type"].as_str()) {
-                (Some("turn.completed"), _) => told.completed = true,
-                (Some("item.completed"), Some("agent_message")) => told.messages += 1,
-                (Some("item.completed"), Some("command_execution")) => told.commands += 1,
-                (Some("turn.failed" | "error"), _) => {
-                    let message = event["error"]["message"].as_str().or(event["message"].as_str());
-                    told.error = message.map(str::to_owned);
-                }
-                _ => {}
-            }
-        }
-        told
-    }
-}
-
-async fn refuse(listener: TcpListener) {
-    while let Ok((mut stream, _)) = listener.accept().await {
-        tokio::spawn(async move {
-            let mut asked = [0; 1024];
-            let _ = stream.read(&mut asked).await;
-            let _ = stream
-                .write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                .await;
-        });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_cli_prints_is_counted() {
-        let told = Told::read(
-            "{\"type\":\"thread.started\"}\nnot json\n\
-             {\"type\":\"item.completed\",\"item\":{\"type\":\"command_execution\"}}\n\
-             {\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\"}}\n{\"type\":\"turn.completed\"}\n",
-        );
-        assert!(told.completed && told.error.is_none());
-        assert_eq!((told.messages, told.commands), (1, 1));
-    }
+/// A turn of the CLI's, as the record counts it.
+async fn turn(cli: &Cli, text: &str, tools: usize, started: Timestamp) -> Result<Turn, Failure> {
+    let run = cli.exec(text, TURN_LIMIT).await?;
+    let repeated = run.told.messages.saturating_sub(1) + run.told.commands.saturating_sub(tools);
+    Ok(Turn {
+        started,
+        lost: run.problem(1),
+        repeated,
+    })
 }

@@ -1,23 +1,17 @@
 //! One strategy on stage: a simulated backend, and the real engine with its real proxy in front of it.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use baton_core::{AccountId, Event, Strategy, Timestamp};
 use baton_engine::{
-    Engine, Options,
-    clock::Borrowed,
+    Engine,
     control::protocol::{BaseUrls, Command, Reply, Snapshot},
-    vault::MemoryVault,
 };
-use baton_sim::{Clock, Login, Scenario, Sim};
+use baton_sim::{Login, Scenario, Sim};
 use tokio::sync::broadcast::{self, error::TryRecvError};
-use url::Url;
 
 use super::scenario::CAST;
-use crate::error::Failure;
+use crate::{error::Failure, simulated};
 
 pub(super) struct Stage {
     pub(super) strategy: Strategy,
@@ -37,17 +31,8 @@ impl Stage {
         scenario: Scenario,
         data_dir: &Path,
     ) -> Result<Self, Failure> {
-        let sim = Sim::try_start(scenario)
-            .await
-            .map_err(|error| Failure::new(format!("the simulated backend can't start: {error}")))?;
-        let mut options = Options::from_env(Some(data_dir), Some(0))?;
-        options.upstream = loopback(&sim.base_url())?;
-        options.issuer = loopback(&sim.issuer_url())?;
-        options.codex_homes = Vec::new();
-        let clock = sim.clock();
-        options.clock = Arc::new(Borrowed::new(clock, Clock::now_unix_millis, Clock::real));
-        options.vault = Some(Arc::new(MemoryVault::new()));
-        let engine = Box::pin(Engine::start(options)).await?;
+        let sim = simulated::service(scenario).await?;
+        let engine = simulated::baton(&sim, data_dir).await?;
         let incoming = engine.events();
         let mut ids = Vec::new();
         for role in CAST {
@@ -110,14 +95,6 @@ impl Stage {
         self.engine.shutdown().await;
         self.sim.shutdown().await;
     }
-}
-
-fn loopback(url: &str) -> Result<Url, Failure> {
-    Url::parse(url).map_err(|error| {
-        Failure::new(format!(
-            "the simulated backend's address isn't understood: {error}"
-        ))
-    })
 }
 
 /// Where the demo's Batons keep their data: folders of their own, removed afterwards.
