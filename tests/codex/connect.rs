@@ -1,11 +1,16 @@
 //! Codex is connected by `baton connect`, goes its own way again however Baton ends, and keeps its sessions.
 
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
 use baton_sim::{At, Failure, Fault, FaultRule, Sim, lasting_port};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
-    cli::Codex,
+    cli::{self, Codex},
     machine::{Machine, Serving},
     stage::{BOTH, On, account, answer_to},
 };
@@ -61,6 +66,13 @@ impl Story {
         self.machine.baton(args.iter().chain(more)).await
     }
 
+    /// Connected once this CLI has passed the self-test.
+    async fn connect_tried(&self, program: &Path, more: &[&str]) -> Value {
+        let program = program.display().to_string();
+        self.baton("connect", &[&["--codex", &program], more].concat())
+            .await
+    }
+
     fn connected(&self, serving: &Serving) -> bool {
         self.codex.config().contains(&serving.urls.openai_base_url)
     }
@@ -81,7 +93,8 @@ async fn sessions_go_on_when_codex_is_connected_and_when_it_is_disconnected() {
         assert_eq!(story.served(), (0, 1), "{on:?}");
 
         let serving = story.machine.serve(Some(0)).await;
-        story.baton("connect", &[]).await;
+        let connected = story.connect_tried(&cli::program(), &[]).await;
+        assert_eq!(connected["self_test"]["passed"], true, "{connected:#}");
         let again = story.codex.resume("--last", "again").await;
         again.answered(&answer_to("again"));
         let meanwhile = story.codex.exec("meanwhile").await;
@@ -107,7 +120,7 @@ async fn every_mode_leads_through_baton() {
     let story = Story::begins(On::WebSocket).await;
     let serving = story.machine.serve(Some(0)).await;
     for (n, mode) in ["default", "requests", "provider"].into_iter().enumerate() {
-        story.baton("connect", &["--mode", mode]).await;
+        story.baton("connect", &["--no-self-test", "--mode", mode]).await;
         story.codex.exec(mode).await.answered(&answer_to(mode));
         assert_eq!(story.served(), (n + 1, 0), "{mode}");
     }
@@ -122,7 +135,7 @@ async fn codex_is_connected_as_long_as_baton_runs_however_it_ends() {
     let story = Story::begins(On::WebSocket).await;
     let port = lasting_port();
     let mut serving = story.machine.serve(Some(port)).await;
-    story.baton("connect", &[]).await;
+    story.baton("connect", &["--no-self-test"]).await;
 
     story.machine.baton(["stop"]).await;
     serving.ended_well().await;
@@ -168,7 +181,7 @@ async fn codex_is_connected_as_long_as_baton_runs_however_it_ends() {
 async fn a_baton_that_is_back_after_a_kill_stays_connected() {
     let story = Story::begins(On::WebSocket).await;
     let mut serving = story.machine.serve(Some(lasting_port())).await;
-    story.baton("connect", &[]).await;
+    story.baton("connect", &["--no-self-test"]).await;
     for _ in 0..5 {
         let guardian = serving.guardian().await;
         serving.signal(Signal::KILL);
@@ -177,6 +190,72 @@ async fn a_baton_that_is_back_after_a_kill_stays_connected() {
         guardian.ended().await;
         assert!(story.connected(&serving), "{}", story.codex.config());
     }
+    story.machine.baton(["stop"]).await;
+    serving.ended_well().await;
+}
+
+/// A CLI as the pinned one, which fails where `fails`, a condition of the shell's, holds.
+fn failing(story: &Story, fails: &str) -> PathBuf {
+    let path = story.codex.work().join("codex");
+    let text = format!(
+        "#!/bin/sh\nif [ \"$1\" = exec ] && {fails}; then echo it fails here >&2; exit 1; fi\nexec '{}' \"$@\"\n",
+        cli::program().display()
+    );
+    std::fs::write(&path, text).expect("a file");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a program");
+    path
+}
+
+/// In every mode it passes, and is not tried again; nobody but the simulated service of the test's own is asked.
+#[tokio::test]
+async fn the_cli_passes_the_self_test_in_every_mode_once() {
+    let story = Story::begins(On::WebSocket).await;
+    let serving = story.machine.serve(Some(0)).await;
+    for mode in ["default", "requests", "provider"] {
+        let again = failing(&story, "false");
+        let connected = story.connect_tried(&again, &["--mode", mode]).await;
+        assert_eq!(connected["self_test"]["passed"], true, "{mode}: {connected:#}");
+        let broken = failing(&story, "true");
+        let connected = story.connect_tried(&broken, &["--mode", mode]).await;
+        assert_eq!(
+            connected["self_test"]["passed"], true,
+            "{mode} is known: {connected:#}"
+        );
+    }
+    assert_eq!(story.served(), (0, 0), "the person's accounts serve none of it");
+    assert_eq!(story.machine.attempts(), [""; 0]);
+    story.machine.baton(["stop"]).await;
+    serving.ended_well().await;
+}
+
+#[tokio::test]
+async fn a_cli_that_works_in_part_is_connected_in_part() {
+    let story = Story::begins(On::WebSocket).await;
+    let serving = story.machine.serve(Some(0)).await;
+    let everything = "grep -q '^chatgpt_base_url.*#<baton>' \"$CODEX_HOME/config.toml\"";
+    let program = failing(&story, everything);
+    let connected = story.connect_tried(&program, &[]).await;
+    assert_eq!(connected["homes"][0]["mode"], "requests", "{connected:#}");
+    let why = connected["self_test"]["failed"].to_string();
+    assert!(why.contains("it fails here"), "{connected:#}");
+    story.codex.exec("in part").await.answered(&answer_to("in part"));
+    assert_eq!(story.served(), (1, 0));
+    story.baton("disconnect", &[]).await;
+
+    // Where that was asked for, nothing else is tried.
+    let home = story.codex.folder().display().to_string();
+    let program = program.display().to_string();
+    let args = [
+        "connect", "--home", &home, "--codex", &program, "--mode", "default",
+    ];
+    let done = story.machine.ends(args).await;
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("it fails here") && said.contains("left alone"),
+        "{said}"
+    );
+    assert_eq!(story.codex.config(), story.config);
     story.machine.baton(["stop"]).await;
     serving.ended_well().await;
 }

@@ -102,9 +102,15 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
-    /// What of Codex goes through Baton
-    #[arg(long, value_name = "MODE", default_value = "default")]
-    pub(crate) mode: Mode,
+    /// What of Codex goes through Baton [default: everything, else the model requests alone, as the self-test shows]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<Mode>,
+    /// The Codex CLI that is tried first, instead of `codex` on the PATH
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "no_self_test")]
+    pub(crate) codex: Option<PathBuf>,
+    /// Connect without trying whether the installed Codex CLI works through Baton
+    #[arg(long)]
+    pub(crate) no_self_test: bool,
     #[command(flatten)]
     pub(crate) homes: HomeArgs,
 }

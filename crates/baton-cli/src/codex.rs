@@ -21,6 +21,7 @@ use crate::{
     args::{ConnectArgs, HomeArgs},
     baton::{absolute, unexpected},
     error::Failure,
+    self_test::{self, Verdict},
     show::{Out, diff},
 };
 
@@ -32,13 +33,25 @@ pub(crate) async fn connect(
     let options = Options::from_env(data_dir, None)?;
     let homes = homes(&args.homes, &options)?;
     let (urls, running) = base_urls(&options.data_dir).await?;
-    let mode = args.mode.into();
+    let Verdict {
+        mode,
+        json: self_test,
+        text,
+    } = self_test::mode(&options.data_dir, args, out).await?;
+    if let Some(text) = text.filter(|_| !out.json) {
+        out.print(&text);
+    }
     let record = Record::open(&options.data_dir);
     let told = each(&homes, out, |home| {
         connect_one(&record, home, &urls, mode, args.homes.dry_run)
     });
     if out.json {
-        out.print_json(&json!({ "running": running, "dry_run": args.homes.dry_run, "homes": told.done }));
+        out.print_json(&json!({
+            "running": running,
+            "dry_run": args.homes.dry_run,
+            "self_test": self_test,
+            "homes": told.done,
+        }));
     } else if !running && !args.homes.dry_run && !told.done.is_empty() {
         out.print(
             "Baton isn't running, and until it does Codex finds nobody there: start it with `baton serve`.",

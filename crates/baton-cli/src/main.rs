@@ -7,6 +7,7 @@
 //!   [`serve`]: Baton itself
 //! - [`codex`]: Codex's config.toml, connected and disconnected, whether or not Baton runs
 //! - [`doctor`]: how everything is, each with what to do
+//! - [`self_test`]: whether a Codex CLI works through Baton, before it is connected
 //! - [`show`]: status, explanations and log as text
 //! - [`demo`]: the main job on a simulated backend, with a verdict; [`simulated`]: the Baton on it, and [`installed`]: the
 //!   Codex CLI that is driven there
@@ -23,6 +24,7 @@ mod doctor;
 mod error;
 mod installed;
 mod parse;
+mod self_test;
 mod serve;
 mod show;
 mod sign_in;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use super::Place;
+use super::{Done, Place};
 
 const CONFIG: &str =
     "# mine\r\nmodel = \"m\"\r\nopenai_base_url = 'https://mine' # for now\r\n\r\n[tui]\r\nx = 1";
@@ -16,6 +16,22 @@ impl Place {
         home
     }
 
+    /// `baton connect` where the only programs are those of [`Place::program`]: none of the machine's own is tried.
+    fn connect(&self, args: &[&str]) -> Done {
+        let mut command = self.command(&[["connect"].as_slice(), args].concat());
+        Done(command.env("PATH", self.path("bin")).output().unwrap())
+    }
+
+    /// A shell script on the PATH.
+    #[cfg(unix)]
+    fn program(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        fs::create_dir_all(self.path("bin")).unwrap();
+        let path = self.path("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     fn config(&self, home: &str) -> String {
         fs::read_to_string(self.path(home).join("config.toml")).unwrap()
     }
@@ -25,7 +41,7 @@ impl Place {
 fn connecting_needs_a_baton_that_has_run_and_disconnecting_needs_nothing() {
     let place = Place::new();
     place.codex_home(".codex", CONFIG);
-    let said = place.baton(&["connect"]).refused(1);
+    let said = place.connect(&[]).refused(1);
     assert!(said.contains("start it with `baton serve`"), "{said}");
     let said = place.baton(&["disconnect"]).fine();
     assert!(said.contains("its own way already"), "{said}");
@@ -38,14 +54,14 @@ fn codex_is_connected_to_the_running_baton_and_disconnected_byte_for_byte() {
     let place = Place::new();
     place.codex_home(".codex", CONFIG);
     let serving = place.serve();
-    let said = place.baton(&["connect"]).fine();
+    let said = place.connect(&[]).fine();
     assert!(said.contains("goes through Baton now"), "{said}");
     let connected = place.config(".codex");
     for key in ["openai_base_url", "chatgpt_base_url"] {
         let line = format!("\r\n{key} = {} ", serving.said["base_urls"][key]);
         assert!(connected.contains(&line), "{connected}");
     }
-    let said = place.baton(&["connect"]).fine();
+    let said = place.connect(&[]).fine();
     assert!(said.contains("goes through Baton already"), "{said}");
     assert_eq!(place.config(".codex"), connected);
     let json = place.baton(&["status", "--json"]).json();
@@ -68,7 +84,7 @@ fn without_a_running_baton_the_last_ones_address_is_used() {
     let urls = serving.said["base_urls"].clone();
     place.baton(&["stop"]).fine();
     serving.ended();
-    let json = place.baton(&["connect", "--mode", "requests", "--json"]).json();
+    let json = place.connect(&["--mode", "requests", "--json"]).json();
     assert_eq!(
         (&json["running"], &json["homes"][0]["mode"]),
         (&false.into(), &"requests".into())
@@ -76,7 +92,7 @@ fn without_a_running_baton_the_last_ones_address_is_used() {
     let connected = place.config(".codex");
     assert!(connected.contains(urls["openai_base_url"].as_str().unwrap()));
     assert!(!connected.contains("chatgpt_base_url"));
-    let said = place.baton(&["connect"]).fine();
+    let said = place.connect(&[]).fine();
     assert!(said.contains("start it with `baton serve`"), "{said}");
     assert!(
         place
@@ -92,7 +108,7 @@ fn a_dry_run_shows_the_difference_and_changes_nothing() {
     let place = Place::new();
     place.codex_home(".codex", CONFIG);
     let _serving = place.serve();
-    let said = place.baton(&["connect", "--dry-run"]).fine();
+    let said = place.connect(&["--dry-run"]).fine();
     for line in [
         "+++ ",
         "@@ -1,6 +1,10 @@",
@@ -104,7 +120,7 @@ fn a_dry_run_shows_the_difference_and_changes_nothing() {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert_eq!(place.config(".codex"), CONFIG);
-    place.baton(&["connect"]).fine();
+    place.connect(&[]).fine();
     let connected = place.config(".codex");
     let json = place.baton(&["disconnect", "--dry-run", "--json"]).json();
     let diff = json["homes"][0]["diff"].as_str().unwrap();
@@ -122,7 +138,7 @@ fn of_several_homes_a_broken_one_is_named_and_keeps_none_of_the_others() {
     let fine = place.codex_home("fine", CONFIG);
     let (broken, fine) = (broken.to_str().unwrap(), fine.to_str().unwrap());
     let _serving = place.serve();
-    let done = place.baton(&["connect", "--home", broken, "--home", fine]);
+    let done = place.connect(&["--home", broken, "--home", fine]);
     let said = done.stderr();
     assert_eq!(done.status(), Some(1));
     assert!(
@@ -141,12 +157,130 @@ fn what_leads_codex_past_baton_is_said() {
     let place = Place::new();
     place.codex_home(".codex", "model_provider = \"ollama\"\n");
     let _serving = place.serve();
-    let said = place.baton(&["connect"]).fine();
+    let said = place.connect(&[]).fine();
     assert!(
         said.contains("! Line 5 has `model_provider = \"ollama\"`"),
         "{said}"
     );
-    let json = place.baton(&["connect", "--mode", "provider", "--json"]).json();
+    let json = place.connect(&["--mode", "provider", "--json"]).json();
     let warnings = json["homes"][0]["warnings"].to_string();
     assert!(!warnings.contains("model_provider"), "{warnings}");
+}
+
+/// A Codex that does this when it is to answer.
+#[cfg(unix)]
+fn codex(exec: &str) -> String {
+    format!("if [ \"$1\" = --version ]; then echo codex-cli 1.2.3; exit; fi\n{exec}")
+}
+
+#[test]
+fn without_a_codex_on_the_path_it_is_connected_and_that_is_said() {
+    let place = Place::new();
+    place.codex_home(".codex", CONFIG);
+    let _serving = place.serve();
+    let said = place.connect(&[]).fine();
+    assert!(said.contains("could not be tried: there is no `codex`"), "{said}");
+    assert!(said.contains("goes through Baton now"), "{said}");
+    for (named, told) in [
+        ("nowhere", "no `nowhere` on the PATH"),
+        ("./nowhere", "is no program"),
+    ] {
+        let said = place.connect(&["--codex", named]).refused(1);
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_codex_that_does_not_work_through_baton_is_left_alone_and_the_reason_is_told() {
+    let place = Place::new();
+    place.codex_home(".codex", CONFIG);
+    let _serving = place.serve();
+    for (exec, reason) in [
+        ("echo this breaks >&2; exit 3", "exit status: 3: this breaks"),
+        ("exit 0", "it ended without an answer"),
+        // It answers by itself.
+        (
+            "echo '{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\"}}'; echo '{\"type\":\"turn.completed\"}'",
+            "its request didn't come through Baton",
+        ),
+    ] {
+        place.program("codex", &codex(exec));
+        let done = place.connect(&[]);
+        let said = done.stderr();
+        assert_eq!(done.status(), Some(1), "{said}");
+        assert!(
+            said.contains("codex-cli 1.2.3") && said.contains("Codex was left alone"),
+            "{said}"
+        );
+        for mode in ["with everything", "with model requests"] {
+            assert!(said.contains(mode), "{said}");
+        }
+        assert_eq!(said.matches(reason).count(), 2, "{said}");
+        assert_eq!(place.config(".codex"), CONFIG);
+    }
+    // Only what is asked for is tried, and what failed is tried again.
+    let done = place.connect(&["--mode", "requests", "--json"]);
+    assert_eq!((done.status(), done.stdout().as_str()), (Some(1), ""));
+    assert!(!done.stderr().contains("everything"), "{}", done.stderr());
+    assert_eq!(place.config(".codex"), CONFIG);
+
+    let json = place.connect(&["--no-self-test", "--json"]).json();
+    assert_eq!(json["self_test"]["passed"], serde_json::Value::Null);
+    assert_ne!(place.config(".codex"), CONFIG);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_codex_that_can_not_say_its_version_is_not_tried_and_a_dry_run_tries_none() {
+    let place = Place::new();
+    place.codex_home(".codex", CONFIG);
+    let _serving = place.serve();
+    let run = place.path("run");
+    place.program(
+        "codex",
+        &format!("echo run > {}; echo no home >&2; exit 1", run.display()),
+    );
+    place.connect(&["--dry-run"]).fine();
+    assert!(!run.exists() && place.config(".codex") == CONFIG);
+    let said = place.connect(&[]).fine();
+    assert!(
+        said.contains("could not be tried") && said.contains("no home"),
+        "{said}"
+    );
+    assert!(run.exists() && place.config(".codex") != CONFIG);
+}
+
+/// The CLI sees neither the person's home, nor what could lead it elsewhere, nor anything to sign in with.
+#[cfg(unix)]
+#[test]
+fn the_codex_that_is_tried_sees_nothing_of_the_persons() {
+    let place = Place::new();
+    place.codex_home(".codex", CONFIG);
+    let _serving = place.serve();
+    let seen = place.path("seen");
+    place.program("codex", &codex(&format!("set > {}; exit 1", seen.display())));
+    let mut command = place.command(&["connect", "--mode", "default"]);
+    command
+        .env("PATH", place.path("bin"))
+        .env("OPENAI_API_KEY", "a-secret-key")
+        .env("CODEX_HOME", place.path(".codex"))
+        .env("XDG_CONFIG_HOME", place.path(".config"))
+        .env("HTTPS_PROXY", "http://proxy.invalid");
+    assert_eq!(Done(command.output().unwrap()).status(), Some(1));
+    let seen = fs::read_to_string(seen).unwrap();
+    for theirs in ["a-secret-key", "proxy.invalid", ".codex"] {
+        assert!(!seen.contains(theirs), "{theirs}: {seen}");
+    }
+    let own = place.dir.path().display().to_string();
+    for name in ["HOME", "CODEX_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "PWD"] {
+        let line = seen
+            .lines()
+            .find(|line| line.starts_with(&format!("{name}=")))
+            .unwrap();
+        assert!(
+            line.contains("baton-self-test-") && !line.contains(&own),
+            "{line}"
+        );
+    }
 }

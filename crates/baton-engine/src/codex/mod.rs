@@ -5,6 +5,7 @@
 //!   `overrides`: what leads Codex past Baton all the same
 //! - `record`: which files are to be connected while Baton runs; `keep`: they are, and only then
 //! - `health`: how a folder is; `layers`, `environment`: what else decides where its Codex goes; `version`: which it is
+//! - `tried`: which CLIs have worked through Baton
 //! - `guard`: they are disconnected also when Baton is killed
 
 mod edit;
@@ -21,6 +22,7 @@ mod overrides;
 mod properties;
 mod record;
 mod version;
+mod tried;
 
 pub use edit::{EditError, Mode, connect, connected, disconnect};
 pub use environment::environment;
@@ -32,3 +34,4 @@ pub(crate) use keep::{connect_all, disconnect_all};
 pub use layers::{MANAGED, managed, projects};
 pub use record::{Connected, Record};
 pub use version::{TESTED, installed};
+pub use tried::{Cli, Tried};
