@@ -95,7 +95,7 @@ impl Stage {
                 .expect("an account");
         }
         let urls = baton.base_urls().expect("it serves");
-        let codex = Codex::connected(&sim.cli().auth_json(), urls).await;
+        let codex = Codex::connected(&sim.cli().auth_json(), &urls).await;
         Self {
             sim,
             baton,

@@ -111,6 +111,9 @@ pub(crate) struct ConnectArgs {
     /// Connect without trying whether the installed Codex CLI works through Baton
     #[arg(long)]
     pub(crate) no_self_test: bool,
+    /// Only give what is connected a new secret in its URLs; the old one is no longer answered
+    #[arg(long, conflicts_with_all = ["mode", "codex", "no_self_test", "homes", "dry_run"])]
+    pub(crate) renew: bool,
     #[command(flatten)]
     pub(crate) homes: HomeArgs,
 }

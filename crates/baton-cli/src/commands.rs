@@ -48,6 +48,7 @@ pub(crate) async fn run(
                 (None, None) => return sign_in::run(data_dir, label, &add, out).await,
             }
         }
+        Command::Connect(args) if args.renew => vec![Ask::RenewSecret],
         Command::Connect(args) => return codex::connect(data_dir, &args, out).await,
         Command::Disconnect(args) => return codex::disconnect(data_dir, &args, out),
         Command::Doctor { account } => return doctor::run(data_dir, account, out).await,

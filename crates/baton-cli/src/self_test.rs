@@ -212,7 +212,7 @@ impl SelfTest {
             .engine
             .base_urls()
             .ok_or_else(|| Failure::new("the self-test's Baton doesn't listen"))?;
-        cli.config().connect(urls, mode)?.make()?;
+        cli.config().connect(&urls, mode)?.make()?;
         let (before, _) = self.served();
         let run = cli.exec(PROMPT, LIMIT).await?;
         let (served, past) = self.served();

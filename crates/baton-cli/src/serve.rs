@@ -34,7 +34,7 @@ pub(crate) async fn run(
         if out.json {
             out.print_json(&json!({ "base_urls": urls, "data_dir": dir }));
         } else {
-            out.print(&set_up(urls));
+            out.print(&set_up(&urls));
         }
     }
     tokio::select! {

@@ -144,7 +144,11 @@ impl Commands {
                 at,
                 reserve,
             } => self.threshold(account.as_deref(), window, at, reserve),
-            Command::Status | Command::Doctor { .. } | Command::Watch | Command::Stop => Err(
+            Command::Status
+            | Command::Doctor { .. }
+            | Command::Watch
+            | Command::Stop
+            | Command::RenewSecret => Err(
                 ControlError::new(ErrorKind::Failed, "this command needs a running Baton"),
             ),
         }

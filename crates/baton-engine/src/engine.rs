@@ -20,11 +20,12 @@ use crate::{
     codex::{self, Guardian, Record},
     commands::{self, Commands},
     control::{
-        protocol::{BaseUrls, Command, ControlError, Reply, Snapshot},
+        protocol::{BaseUrls, Command, ControlError, ErrorKind, Reply, Snapshot},
         server::{Handler, ServeError, Server},
     },
     desk::Desk,
     doctor::{Doctor, Tray},
+    door::Door,
     grants::Grants,
     instance::{InstanceError, Lock},
     net::{Net, NetError, addresses},
@@ -88,7 +89,7 @@ struct Inner {
     grants: Arc<Grants>,
     writer: Arc<Writer>,
     upstream: String,
-    base_urls: Option<BaseUrls>,
+    door: Arc<Door>,
     data_dir: PathBuf,
     /// What was wrong at the start: another port than last time, a Codex that can't be connected.
     at_start: Vec<String>,
@@ -106,7 +107,7 @@ impl Engine {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let mut built = Built::new(&options)?;
         let mut moved = None;
-        let listener = match (options.port, built.named_port, built.private.port()) {
+        let listener = match (options.port, built.named_port, built.door.last_port()) {
             // Named on the command line or in the settings: just that one.
             (Some(port), _, _) | (None, Some(port), _) => Listener::bind(port).await?,
             // The port of last time is in Codex's configuration.
@@ -119,10 +120,8 @@ impl Engine {
             },
             (None, None, None) => Listener::bind_near(DEFAULT_PORT).await?,
         };
-        if let Err(error) = built.private.remember_port(listener.port()) {
-            tracing::warn!(%error, "the next start may listen on another port");
-        }
         let port = listener.port();
+        built.door.listens_on(port);
         if options.port.is_none() {
             built.settings.listening_on(port);
         }
@@ -134,18 +133,15 @@ impl Engine {
                 net: Arc::clone(&built.net),
                 writer: Arc::clone(&built.writer),
                 upstream: options.upstream.clone(),
-                secret: built.private.path_secret().clone(),
+                door: Arc::clone(&built.door),
             },
         );
         let running = proxy.running_counter();
-        let base_urls = Some(proxy.base_urls().clone());
         // Before Codex is connected: by this a guardian knows that Baton is back.
         let control = Server::bind(&options.data_dir).await?;
-        built.at_start = connect_codex(
-            &options.data_dir,
-            proxy.base_urls(),
-            moved.map(|from| (from, port)),
-        );
+        if let Some(urls) = built.door.base_urls() {
+            built.at_start = connect_codex(&options.data_dir, &urls, moved.map(|from| (from, port)));
+        }
         let moved_network = Arc::new(Notify::new());
         let poller = options.read_usage.then(|| {
             let reader = Reader {
@@ -161,7 +157,7 @@ impl Engine {
             )
         });
         let unreadable = poller.as_ref().map(Poller::problems);
-        let mut engine = Self::assemble(&options, built, base_urls, Box::new(running), unreadable);
+        let mut engine = Self::assemble(&options, built, Box::new(running), unreadable);
         engine.proxy = Some(proxy);
         engine.moved_network = Arc::clone(&moved_network);
         if let Some(poller) = poller {
@@ -201,13 +197,12 @@ impl Engine {
     /// The same data with no listener and no socket: for a person's commands while no Baton runs.
     pub async fn offline(options: Options) -> Result<Self, StartError> {
         let built = Built::new(&options)?;
-        Ok(Self::assemble(&options, built, None, Box::new(|| 0), None))
+        Ok(Self::assemble(&options, built, Box::new(|| 0), None))
     }
 
     fn assemble(
         options: &Options,
         built: Built,
-        base_urls: Option<BaseUrls>,
         running: Box<dyn Fn() -> u64 + Send + Sync>,
         unreadable: Option<watch::Receiver<Option<String>>>,
     ) -> Self {
@@ -284,7 +279,7 @@ impl Engine {
             grants: built.grants,
             writer: built.writer,
             upstream: options.upstream.to_string(),
-            base_urls,
+            door: built.door,
             data_dir: options.data_dir.clone(),
             at_start: built.at_start,
             running,
@@ -306,8 +301,8 @@ impl Engine {
     }
 
     /// What Codex must be given; `None` offline.
-    pub fn base_urls(&self) -> Option<&BaseUrls> {
-        self.inner.base_urls.as_ref()
+    pub fn base_urls(&self) -> Option<BaseUrls> {
+        self.inner.door.base_urls()
     }
 
     pub fn snapshot(&self) -> Snapshot {
@@ -438,7 +433,7 @@ impl Inner {
             .as_ref()
             .and_then(|unreadable| unreadable.borrow().clone());
         let around = Surroundings {
-            base_urls: self.base_urls.clone(),
+            base_urls: self.door.base_urls(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
             problems: [keychain, unreadable]
@@ -474,7 +469,7 @@ impl Inner {
             desk: &self.desk,
             grants: &self.grants,
             readings: self.readings.get(),
-            base_urls: self.base_urls.as_ref(),
+            base_urls: self.door.base_urls(),
             tray,
             problems: self.own_problems().collect(),
         };
@@ -494,8 +489,35 @@ impl Inner {
                     message: "Baton is stopping; running requests end first.".to_owned(),
                 })
             }
+            Command::RenewSecret => self.renew_secret().await,
             command => self.commands.execute(command).await,
         }
+    }
+
+    /// Whoever knew the old path secret is locked out, and each connected Codex is told the new one.
+    async fn renew_secret(&self) -> Result<Reply, ControlError> {
+        let failed = |message: String| ControlError::new(ErrorKind::Failed, message);
+        self.door.renew().map_err(|error| failed(error.to_string()))?;
+        let (data_dir, urls) = (self.data_dir.clone(), self.door.last_base_urls());
+        // A command may be at Codex's files, which is waited for.
+        let told = tokio::task::spawn_blocking(move || {
+            urls.map(|urls| codex::readdress_all(&data_dir, &urls))
+                .unwrap_or_default()
+        });
+        let kept = told.await.map_err(|error| failed(error.to_string()))?;
+        let mut message =
+            "The secret in Baton's base URLs is a new one; the old one is no longer answered.".to_owned();
+        if kept.done > 0 {
+            message.push_str(" Codex's config.toml has it: start a Codex that runs again.");
+        }
+        message.push_str(" A Codex that was connected by hand must be told the new base URLs.");
+        if kept.problems.is_empty() {
+            return Ok(Reply::Done { message });
+        }
+        Err(failed(format!(
+            "{message} But one has the old one, and finds nobody: {}. Then `baton connect`.",
+            kept.problems.join("; ")
+        )))
     }
 }
 
@@ -527,7 +549,7 @@ struct Built {
     /// In the settings.
     named_port: Option<u16>,
     settings: Arc<SettingsFile>,
-    private: Private,
+    door: Arc<Door>,
     store: Arc<Store>,
     writer: Arc<Writer>,
     desk: Arc<Desk>,
@@ -543,7 +565,7 @@ impl Built {
         }
         let lock = Lock::acquire(&options.data_dir)?;
         let settings = Settings::load(&options.data_dir)?;
-        let private = Private::open(&options.data_dir)?;
+        let door = Arc::new(Door::new(Private::open(&options.data_dir)?));
         let store = Arc::new(Store::open_at(&options.data_dir, options.clock.now())?);
         let pool: Pool = store.load(settings.policy)?;
         let writer = Arc::new(Writer::start(Arc::clone(&store))?);
@@ -566,7 +588,7 @@ impl Built {
             lock,
             named_port,
             settings,
-            private,
+            door,
             store,
             writer,
             desk,

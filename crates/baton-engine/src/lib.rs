@@ -3,7 +3,7 @@
 //! - [`engine`]: the composition root; [`options`]: everything outside that can be named; [`clock`]: time from outside
 //! - `background`: what goes on beside the requests: saving, recording, letting time pass
 //! - [`desk`]: the pool of `baton-core` as shared by everybody, with its events and changes
-//! - [`proxy`]: what Codex talks to; [`net`]: connections to the upstream
+//! - [`proxy`]: what Codex talks to, and `door`: who is let in; [`net`]: connections to the upstream
 //! - `usage`: reads the accounts' usage beside the requests
 //! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
 //! - `signin`: signing in, in the browser or with a device code; `admission`: how a sign-in becomes an account
@@ -22,6 +22,7 @@ mod commands;
 pub mod control;
 pub mod desk;
 pub mod doctor;
+mod door;
 pub mod engine;
 pub mod grants;
 pub mod instance;

@@ -88,7 +88,7 @@ pub(super) async fn play(args: &DemoArgs, folders: &Folders, out: Out) -> Result
         &stage.sim.cli().auth_json(),
     )
     .await?;
-    cli.config().connect(stage.base_urls()?, Mode::Default)?.make()?;
+    cli.config().connect(&stage.base_urls()?, Mode::Default)?.make()?;
     let version = cli.version().await.map_err(|why| {
         Failure::new(format!(
             "{} can't be used ({why}); install the Codex CLI, or name it with --codex-bin",

@@ -60,7 +60,7 @@ impl Stage {
         Timestamp::from_millis(self.sim.clock().now_unix_millis())
     }
 
-    pub(super) fn base_urls(&self) -> Result<&BaseUrls, Failure> {
+    pub(super) fn base_urls(&self) -> Result<BaseUrls, Failure> {
         self.engine
             .base_urls()
             .ok_or_else(|| Failure::new("the demo's Baton doesn't listen"))

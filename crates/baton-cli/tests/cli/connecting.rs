@@ -167,6 +167,69 @@ fn what_leads_codex_past_baton_is_said() {
     assert!(!warnings.contains("model_provider"), "{warnings}");
 }
 
+/// The secret in the base URLs.
+fn secret(config: &str) -> &str {
+    let url = config.split("http://127.0.0.1:").nth(1).unwrap();
+    url.split('/').nth(1).unwrap()
+}
+
+#[test]
+fn a_new_secret_is_told_to_what_is_connected_whether_or_not_baton_runs() {
+    let place = Place::new();
+    place.codex_home(".codex", CONFIG);
+    place.codex_home("other", CONFIG);
+    let mut serving = place.serve();
+    place.connect(&["--mode", "requests"]).fine();
+    let first = place.config(".codex");
+
+    let said = place.connect(&["--renew"]).fine();
+    assert!(said.contains("start a Codex that runs again"), "{said}");
+    let second = place.config(".codex");
+    assert_ne!(secret(&first), secret(&second));
+    assert_eq!(
+        first.replace(secret(&first), secret(&second)),
+        second,
+        "and nothing else"
+    );
+    assert!(!said.contains(secret(&second)), "{said}");
+    let json = place.baton(&["status", "--json"]).json();
+    assert!(json["base_urls"].to_string().contains(secret(&second)));
+
+    // While none runs, only what is connected all the same is told.
+    place.baton(&["stop"]).fine();
+    serving.ended();
+    let said = place.connect(&["--renew"]).fine();
+    assert!(!said.contains("start a Codex"), "{said}");
+    assert_eq!(place.config(".codex"), CONFIG);
+    place.connect(&["--home", "other"]).fine();
+    let third = place.config("other");
+    assert_ne!(secret(&third), secret(&second), "the one of last time");
+    place.connect(&["--renew"]).fine();
+    let fourth = place.config("other");
+    assert_ne!(secret(&third), secret(&fourth));
+    assert_eq!(place.config(".codex"), CONFIG);
+    let _serving = place.serve();
+    assert_eq!(secret(&place.config(".codex")), secret(&fourth), "and it is kept");
+
+    place.connect(&["--renew", "--mode", "requests"]).refused(2);
+}
+
+#[test]
+fn a_configuration_that_can_not_be_told_a_new_secret_is_named() {
+    let place = Place::new();
+    place.codex_home(".codex", CONFIG);
+    let _serving = place.serve();
+    place.connect(&[]).fine();
+    let broken = place.config(".codex") + "\n[tui\n";
+    place.codex_home(".codex", &broken);
+    let said = place.connect(&["--renew"]).refused(1);
+    assert!(
+        said.contains("config.toml, line") && said.contains("Then `baton connect`"),
+        "{said}"
+    );
+    assert_eq!(place.config(".codex"), broken);
+}
+
 /// A Codex that does this when it is to answer.
 #[cfg(unix)]
 fn codex(exec: &str) -> String {

@@ -31,9 +31,29 @@ pub(crate) fn disconnect_all(record: &Record) -> Kept {
     each(record, |file, _| file.disconnect())
 }
 
+/// Those that are connected are to these base URLs now; [`Kept::done`] counts them alone.
+pub(crate) fn readdress_all(data_dir: &Path, urls: &BaseUrls) -> Kept {
+    let record = Record::open(data_dir);
+    of(record.list().into_iter().filter(is_connected), |file, mode| {
+        file.connect(urls, mode)
+    })
+}
+
+/// One that can't be read is asked all the same: that is then told.
+fn is_connected(known: &Connected) -> bool {
+    !matches!(ConfigFile::of(&known.home).connected(), Ok(None))
+}
+
 fn each(record: &Record, change: impl Fn(&ConfigFile, Mode) -> Result<Change, ConfigError>) -> Kept {
+    of(record.list().into_iter(), change)
+}
+
+fn of(
+    known: impl Iterator<Item = Connected>,
+    change: impl Fn(&ConfigFile, Mode) -> Result<Change, ConfigError>,
+) -> Kept {
     let mut kept = Kept::default();
-    for Connected { home, mode } in record.list() {
+    for Connected { home, mode } in known {
         let file = ConfigFile::of(&home);
         let mut made = Ok(());
         for _ in 0..TRIES {

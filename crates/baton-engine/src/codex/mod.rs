@@ -30,7 +30,7 @@ pub use file::{Change, ConfigError, ConfigFile};
 pub(crate) use guard::Guardian;
 pub use guard::guard;
 pub use health::Home;
-pub(crate) use keep::{connect_all, disconnect_all};
+pub(crate) use keep::{connect_all, disconnect_all, readdress_all};
 pub use layers::{MANAGED, managed, projects};
 pub use record::{Connected, Record};
 pub use version::{TESTED, installed};

@@ -137,6 +137,8 @@ pub enum Command {
     },
     /// From then on the connection carries [`Message::Event`] and, on any change, [`Message::Changed`].
     Watch,
+    /// A new secret in the base URLs, at once; connected Codexes are told.
+    RenewSecret,
     /// Ends Baton: running requests are drained.
     Stop,
 }

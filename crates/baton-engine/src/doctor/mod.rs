@@ -40,7 +40,7 @@ pub(crate) struct Doctor<'a> {
     /// `None`: this Baton doesn't read usage.
     pub(crate) readings: Option<&'a Readings>,
     /// `None`: it doesn't serve.
-    pub(crate) base_urls: Option<&'a BaseUrls>,
+    pub(crate) base_urls: Option<BaseUrls>,
     pub(crate) tray: Tray,
     /// What was found wrong already, apart from what is asked here anew.
     pub(crate) problems: Vec<String>,
@@ -76,7 +76,7 @@ impl Doctor<'_> {
         let snapshot = snapshot();
         let mut checks = Vec::new();
         if only.is_none() {
-            let listening = match self.base_urls {
+            let listening = match &self.base_urls {
                 Some(urls) => Some(ports::ask(urls).await),
                 None => None,
             };

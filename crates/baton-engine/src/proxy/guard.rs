@@ -28,12 +28,15 @@ pub enum Kind {
     Other,
 }
 
+/// The answer to a request that may not pass.
+pub type Refusal = Response<Body>;
+
 const BACKEND: &str = "/backend-api";
 
 /// Whether a request may pass, and where to; else the refusal to answer it with.
 // Large only by a Response that is built once a refusal.
 #[allow(clippy::result_large_err)]
-pub fn authorise<B>(request: &Request<B>, secret: &SecretString) -> Result<Route, Response<Body>> {
+pub fn authorise<B>(request: &Request<B>, secret: &SecretString) -> Result<Route, Refusal> {
     // A browser's page can reach loopback; it can neither know the secret nor hide its Origin.
     if request.headers().contains_key(header::ORIGIN) {
         return Err(refuse(

@@ -10,11 +10,9 @@ use std::{
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Shared;
-use crate::control::protocol::BaseUrls;
 
 /// Ports tried after the wanted one, when that is taken.
 const NEIGHBOURS: u16 = 20;
@@ -98,10 +96,6 @@ impl Listener {
     /// One or two.
     pub(crate) fn into_sockets(self) -> impl Iterator<Item = TcpListener> {
         [Some(self.v4), self.v6].into_iter().flatten()
-    }
-
-    pub(super) fn base_urls(&self, secret: &SecretString) -> BaseUrls {
-        BaseUrls::new(self.port, secret)
     }
 }
 

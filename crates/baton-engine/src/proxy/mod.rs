@@ -30,20 +30,19 @@ use std::{
 
 use baton_core::explain::Words;
 use hyper::{Request, Response, body::Incoming};
-use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 pub use self::{
     asked::unpacked,
-    guard::{Kind, Route, authorise},
+    guard::{Kind, Refusal, Route, authorise},
     listen::{ListenError, Listener},
 };
 use self::{handed_over::HandedOver, ledger::Ledger, routings::Routings, turn_states::TurnStates};
 pub(crate) use self::{headers::credentials, listen::no_ipv6};
 use crate::{
-    control::protocol::BaseUrls,
     desk::Desk,
+    door::Door,
     grants::Grants,
     net::{Body, Net},
     store::Writer,
@@ -59,7 +58,7 @@ pub(crate) struct Shared {
     ledger: Ledger,
     /// Without a trailing slash.
     upstream: Url,
-    secret: SecretString,
+    door: Arc<Door>,
     routings: Routings,
     turn_states: TurnStates,
     handed_over: HandedOver,
@@ -74,10 +73,8 @@ pub(crate) struct Shared {
 /// The proxy, serving for as long as this lives.
 pub struct Proxy {
     shared: Arc<Shared>,
-    base_urls: BaseUrls,
 }
 
-/// Without the base URLs: the secret is in them.
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proxy")
@@ -95,26 +92,25 @@ impl Drop for Proxy {
 
 /// What the proxy works with.
 #[derive(Debug)]
-pub struct Parts {
+pub(crate) struct Parts {
     pub desk: Arc<Desk>,
     pub grants: Arc<Grants>,
     pub net: Arc<Net>,
     pub writer: Arc<Writer>,
     pub upstream: Url,
-    /// The first segment of every path.
-    pub secret: SecretString,
+    /// Who may come in.
+    pub(crate) door: Arc<Door>,
 }
 
 impl Proxy {
-    pub fn start(listener: Listener, parts: Parts) -> Self {
-        let base_urls = listener.base_urls(&parts.secret);
+    pub(crate) fn start(listener: Listener, parts: Parts) -> Self {
         let shared = Arc::new(Shared {
             desk: parts.desk,
             grants: parts.grants,
             net: parts.net,
             ledger: Ledger::new(parts.writer),
             upstream: parts.upstream,
-            secret: parts.secret,
+            door: parts.door,
             routings: Routings::default(),
             turn_states: TurnStates::default(),
             handed_over: HandedOver::default(),
@@ -124,11 +120,7 @@ impl Proxy {
             cut: CancellationToken::new(),
         });
         listen::accept(listener, &shared);
-        Self { shared, base_urls }
-    }
-
-    pub fn base_urls(&self) -> &BaseUrls {
-        &self.base_urls
+        Self { shared }
     }
 
     /// Tells how many requests are being served.
@@ -153,7 +145,7 @@ impl Proxy {
 
 impl Shared {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        match guard::authorise(&request, &self.secret) {
+        match self.door.authorise(&request) {
             Err(refused) => refused,
             Ok(route) => match route.kind {
                 guard::Kind::Responses => {

@@ -128,8 +128,9 @@ impl Private {
 
     /// Makes a new secret: whoever knew the old one is locked out, Codex included until it is connected again.
     pub fn renew(&mut self) -> Result<(), PrivateError> {
-        self.path_secret = new_secret()?;
-        self.save()
+        let old = std::mem::replace(&mut self.path_secret, new_secret()?);
+        // What isn't kept doesn't hold.
+        self.save().inspect_err(|_| self.path_secret = old)
     }
 
     fn save(&self) -> Result<(), PrivateError> {

@@ -1,10 +1,11 @@
 //! Nobody but the CLI gets in.
 
+use baton_engine::control::protocol::Command;
 use baton_sim::{Kind, Mode};
 
 use crate::{
     routes::get,
-    stage::Stage,
+    stage::{Stage, account, scenario},
     stub::{self, COMPLETED, event, post},
 };
 
@@ -20,6 +21,32 @@ async fn a_wrong_secret_a_foreign_host_and_an_origin_reach_nothing() {
     assert_eq!(get(&right, &[("host", "evil.example")]).await.0, 403);
     assert_eq!(get(&right, &[("origin", "https://evil.example")]).await.0, 403);
     assert_eq!(stage.sim.log().count(|_| true), 0);
+}
+
+/// From one request to the next, on connections that are open, too; and for good.
+#[tokio::test]
+async fn a_new_secret_opens_at_once_and_the_old_one_nothing() {
+    let stage = Stage::lasting(scenario([account("a", 10.0)]), &["a"]).await;
+    let old = stage.base_url();
+    let mut keeps_alive = stage.client(Mode::Http);
+    assert!(keeps_alive.turn("before").await.completed);
+    stage.run(Command::RenewSecret).await;
+    let new = stage.base_url();
+    assert_ne!(old, new);
+
+    let seen = stage.sim.log().count(|_| true);
+    assert_eq!(get(&format!("{old}/ps/anything"), &[]).await.0, 404);
+    assert!(!keeps_alive.turn("with the old one").await.completed);
+    assert_eq!(
+        stage.sim.log().count(|_| true),
+        seen,
+        "nothing reached the upstream"
+    );
+    for mode in [Mode::WebSocket, Mode::Http] {
+        assert!(stage.client(mode).turn("with the new one").await.completed);
+    }
+    let stage = stage.restart().await;
+    assert_eq!(stage.base_url(), new);
 }
 
 #[tokio::test]
