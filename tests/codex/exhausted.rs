@@ -59,7 +59,7 @@ async fn within_the_allowed_wait_the_cli_waits_in_silence() {
 }
 
 /// `3:07 PM`, as the CLI writes a reset of today; it runs in UTC here.
-fn clock_time(unix: i64) -> String {
+pub(crate) fn clock_time(unix: i64) -> String {
     let (hour, minute) = (unix.rem_euclid(86_400) / 3600, unix.rem_euclid(3600) / 60);
     let half = if hour < 12 { "AM" } else { "PM" };
     format!("{}:{minute:02} {half}", (hour + 11) % 12 + 1)

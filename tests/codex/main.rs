@@ -3,6 +3,7 @@
 //! - [`turns`], [`limits`], [`plan`], [`exhausted`], [`sessions`], [`troubles`]: the stories, each on WebSocket and on
 //!   HTTP, with a Baton inside the test; [`stage`] sets them up
 //! - [`linked`]: the CLI's own sign-in is an account of Baton's, which the CLI alone renews
+//! - [`signed_in`]: the whole job from signing in on, until nobody is left
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
 //! - [`restarts`]: that program ended in the middle of an answer, and started again
 //! - [`connect`]: that program connects and disconnects Codex, and its guardian does where it was killed
@@ -30,6 +31,7 @@ mod restarts;
 #[cfg(target_os = "linux")]
 mod secrets;
 mod sessions;
+mod signed_in;
 mod stage;
 mod troubles;
 mod turns;

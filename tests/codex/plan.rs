@@ -66,7 +66,7 @@ async fn drain_a_then_b_then_a_again_and_lose_nothing() {
 
 /// One conversation over many processes, each a turn.
 #[derive(Default)]
-struct Conversation {
+pub(crate) struct Conversation {
     session: Option<String>,
     prompts: Vec<String>,
     tools: usize,
@@ -74,7 +74,7 @@ struct Conversation {
 
 impl Conversation {
     /// Every third turn runs a command.
-    async fn turn(&mut self, stage: &Stage) {
+    pub(crate) async fn turn(&mut self, stage: &Stage) {
         let prompt = format!("turn {}", self.prompts.len() + 1);
         let said = match self.prompts.len() % 3 {
             1 => {
@@ -94,7 +94,7 @@ impl Conversation {
     }
 
     /// The model's last view of it: every prompt and every answer but the last, once and in order.
-    fn is_whole(&self, stage: &Stage) {
+    pub(crate) fn is_whole(&self, stage: &Stage) {
         let last = stage
             .sim
             .log()
