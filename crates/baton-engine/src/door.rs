@@ -1,14 +1,18 @@
 //! Where Baton is reached, and the secret that opens: one place for whoever asks, so that a new secret holds from one
 //! request to the next.
 
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::{
+    path::Path,
+    sync::{OnceLock, PoisonError, RwLock},
+};
 
 use http::Request;
 
 use crate::{
-    control::protocol::BaseUrls,
+    codex,
+    control::protocol::{BaseUrls, ControlError, ErrorKind, Reply},
     proxy::{Refusal, Route, authorise},
-    store::private::{Private, PrivateError},
+    store::private::Private,
 };
 
 #[derive(Debug)]
@@ -45,18 +49,39 @@ impl Door {
         self.listening.get().map(|port| self.urls(*port))
     }
 
-    /// What a connected Codex has, also where nobody listens.
-    pub(crate) fn last_base_urls(&self) -> Option<BaseUrls> {
-        self.last_port().map(|port| self.urls(port))
-    }
-
+    // Large only by a Response that is built once a refusal.
+    #[allow(clippy::result_large_err)]
     pub(crate) fn authorise<B>(&self, request: &Request<B>) -> Result<Route, Refusal> {
         self.read(|private| authorise(request, private.path_secret()))
     }
 
-    /// From now on the old secret opens nothing.
-    pub(crate) fn renew(&self) -> Result<(), PrivateError> {
+    /// From now on the old secret opens nothing, and each Codex that is connected is told the new one.
+    pub(crate) async fn renew(&self, data_dir: &Path) -> Result<Reply, ControlError> {
+        let failed = |message: String| ControlError::new(ErrorKind::Failed, message);
         self.write(Private::renew)
+            .map_err(|error| failed(error.to_string()))?;
+        // Also where nobody listens, some may be connected.
+        let urls = self.last_port().map(|port| self.urls(port));
+        let data_dir = data_dir.to_path_buf();
+        // A command may be at Codex's files, which is waited for.
+        let told = tokio::task::spawn_blocking(move || {
+            let told = urls.map(|urls| codex::readdress_all(&data_dir, &urls));
+            told.unwrap_or_default()
+        });
+        let told = told.await.map_err(|error| failed(error.to_string()))?;
+        let mut message =
+            "The secret in Baton's base URLs is a new one; the old one is no longer answered.".to_owned();
+        if told.done > 0 {
+            message.push_str(" Codex's config.toml has it: start a Codex that runs again.");
+        }
+        message.push_str(" A Codex that was connected by hand must be told the new base URLs.");
+        if told.problems.is_empty() {
+            return Ok(Reply::Done { message });
+        }
+        Err(failed(format!(
+            "{message} But one has the old one, and finds nobody: {}. Then `baton connect`.",
+            told.problems.join("; ")
+        )))
     }
 
     fn urls(&self, port: u16) -> BaseUrls {

@@ -17,10 +17,10 @@ use crate::{
     Options,
     admission::Admission,
     background,
-    codex::{self, Guardian, Record},
+    codex::{self, Guardian, Record, Seen},
     commands::{self, Commands},
     control::{
-        protocol::{BaseUrls, Command, ControlError, ErrorKind, Reply, Snapshot},
+        protocol::{BaseUrls, Command, ControlError, Reply, Snapshot},
         server::{Handler, ServeError, Server},
     },
     desk::Desk,
@@ -90,6 +90,7 @@ struct Inner {
     writer: Arc<Writer>,
     upstream: String,
     door: Arc<Door>,
+    seen: Arc<Seen>,
     data_dir: PathBuf,
     /// What was wrong at the start: another port than last time, a Codex that can't be connected.
     at_start: Vec<String>,
@@ -134,6 +135,7 @@ impl Engine {
                 writer: Arc::clone(&built.writer),
                 upstream: options.upstream.clone(),
                 door: Arc::clone(&built.door),
+                seen: Arc::clone(&built.seen),
             },
         );
         let running = proxy.running_counter();
@@ -280,6 +282,7 @@ impl Engine {
             writer: built.writer,
             upstream: options.upstream.to_string(),
             door: built.door,
+            seen: built.seen,
             data_dir: options.data_dir.clone(),
             at_start: built.at_start,
             running,
@@ -454,7 +457,10 @@ impl Inner {
             )
         });
         let settings = self.commands.settings.notices().borrow().clone();
-        disk.into_iter().chain(settings).chain(self.at_start.iter().cloned())
+        [disk, settings, self.seen.problem()]
+            .into_iter()
+            .flatten()
+            .chain(self.at_start.iter().cloned())
     }
 
     async fn examine(&self, account: Option<&str>) -> Result<Reply, ControlError> {
@@ -489,35 +495,9 @@ impl Inner {
                     message: "Baton is stopping; running requests end first.".to_owned(),
                 })
             }
-            Command::RenewSecret => self.renew_secret().await,
+            Command::RenewSecret => self.door.renew(&self.data_dir).await,
             command => self.commands.execute(command).await,
         }
-    }
-
-    /// Whoever knew the old path secret is locked out, and each connected Codex is told the new one.
-    async fn renew_secret(&self) -> Result<Reply, ControlError> {
-        let failed = |message: String| ControlError::new(ErrorKind::Failed, message);
-        self.door.renew().map_err(|error| failed(error.to_string()))?;
-        let (data_dir, urls) = (self.data_dir.clone(), self.door.last_base_urls());
-        // A command may be at Codex's files, which is waited for.
-        let told = tokio::task::spawn_blocking(move || {
-            urls.map(|urls| codex::readdress_all(&data_dir, &urls))
-                .unwrap_or_default()
-        });
-        let kept = told.await.map_err(|error| failed(error.to_string()))?;
-        let mut message =
-            "The secret in Baton's base URLs is a new one; the old one is no longer answered.".to_owned();
-        if kept.done > 0 {
-            message.push_str(" Codex's config.toml has it: start a Codex that runs again.");
-        }
-        message.push_str(" A Codex that was connected by hand must be told the new base URLs.");
-        if kept.problems.is_empty() {
-            return Ok(Reply::Done { message });
-        }
-        Err(failed(format!(
-            "{message} But one has the old one, and finds nobody: {}. Then `baton connect`.",
-            kept.problems.join("; ")
-        )))
     }
 }
 
@@ -550,6 +530,7 @@ struct Built {
     named_port: Option<u16>,
     settings: Arc<SettingsFile>,
     door: Arc<Door>,
+    seen: Arc<Seen>,
     store: Arc<Store>,
     writer: Arc<Writer>,
     desk: Arc<Desk>,
@@ -589,6 +570,7 @@ impl Built {
             named_port,
             settings,
             door,
+            seen: Arc::new(Seen::new(&options.data_dir)),
             store,
             writer,
             desk,

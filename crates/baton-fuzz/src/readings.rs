@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use baton_core::{LimitFamily, Quota, Reading, Timestamp};
 use baton_wire::{
-    CliIdentity, Facts, accounts_check as wire_check, headers as wire_headers, usage as wire_usage,
+    CliIdentity, Facts, accounts_check as wire_check, client::cli_version, headers as wire_headers,
+    usage as wire_usage,
 };
 use serde_json::Value;
 
@@ -26,6 +27,10 @@ pub(crate) fn headers(data: &[u8]) {
     }
     if let Some(family) = wire_headers::active_family(&headers) {
         check_family(&family);
+    }
+    if let Some(version) = cli_version(&headers) {
+        // It is shown to people.
+        assert!(version.len() <= 40 && version.bytes().all(|byte| byte.is_ascii_graphic()));
     }
     if let Some(state) = wire_headers::turn_state(&headers) {
         assert!(!state.is_empty() && state.len() <= 64 * 1024);

@@ -16,8 +16,6 @@ const MAX_FAMILIES: usize = 32;
 /// A longer turn state is ignored (bytes).
 const MAX_TURN_STATE: usize = 64 * 1024;
 
-/// A longer version is none (bytes).
-const MAX_VERSION: usize = 32;
 
 const SLOTS: [&str; 2] = ["primary", "secondary"];
 
@@ -80,18 +78,6 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 /// `Date`: what the upstream's clock shows, in whole seconds.
 pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
     text(headers, "date").and_then(lenient::http_date)
-}
-
-/// The version of the Codex CLI that asks: its user agent begins with `codex_exec/0.169.0`, or another name of its own.
-pub fn codex_version(headers: &HeaderMap) -> Option<&str> {
-    let (name, rest) = text(headers, "user-agent")?.split_once('/')?;
-    let version = rest.split(' ').next()?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+');
-    let ours = name.get(..5)?.eq_ignore_ascii_case("codex")
-        && version.len() <= MAX_VERSION
-        && version.starts_with(|first: char| first.is_ascii_digit())
-        && version.bytes().all(plain);
-    ours.then_some(version)
 }
 
 /// The family whose limit was hit, as the headers tell it: the active one, else the only one that has a full window.

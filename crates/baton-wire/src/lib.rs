@@ -2,7 +2,7 @@
 //!
 //! A reader's map, in the order in which a request meets the modules:
 //!
-//! - [`turn`] reads whose request it is (session, thread, turn, model) from headers and metadata;
+//! - [`turn`] reads whose request it is (session, thread, turn, model) from headers and metadata; [`client`] who asks;
 //! - [`request`] skims a client's body or frame for what routing needs, and strips what belongs to another account;
 //! - [`error`] is the one place where a status, a body or an event becomes a [`baton_core::Outcome`];
 //! - [`event`] says what one server event means for the proxy: held back, output, failed, completed;
@@ -18,6 +18,7 @@
 pub mod accounts_check;
 pub mod answers;
 pub mod auth_json;
+pub mod client;
 pub mod error;
 pub mod event;
 pub mod headers;

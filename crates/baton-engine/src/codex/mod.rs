@@ -5,7 +5,7 @@
 //!   `overrides`: what leads Codex past Baton all the same
 //! - `record`: which files are to be connected while Baton runs; `keep`: they are, and only then
 //! - `health`: how a folder is; `layers`, `environment`: what else decides where its Codex goes; `version`: which it is
-//! - `tried`: which CLIs have worked through Baton
+//! - `tried`: which CLIs have worked through Baton; `seen`: which one is in use
 //! - `guard`: they are disconnected also when Baton is killed
 
 mod edit;
@@ -21,6 +21,7 @@ mod overrides;
 #[cfg(test)]
 mod properties;
 mod record;
+mod seen;
 mod version;
 mod tried;
 
@@ -33,5 +34,6 @@ pub use health::Home;
 pub(crate) use keep::{connect_all, disconnect_all, readdress_all};
 pub use layers::{MANAGED, managed, projects};
 pub use record::{Connected, Record};
+pub(crate) use seen::Seen;
 pub use version::{TESTED, installed};
 pub use tried::{Cli, Tried};

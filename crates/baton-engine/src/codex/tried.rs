@@ -55,6 +55,13 @@ impl Tried {
         files::replace(&self.0, &serde_json::to_vec_pretty(&list)?)
     }
 
+    /// Whether CLIs have passed, but none of this version, such as `0.169.0`, with whichever Baton.
+    pub(crate) fn is_news(&self, version: &str) -> bool {
+        let list = self.list();
+        let of_it = |known: &Passed| known.cli.version.split_whitespace().last() == Some(version);
+        !list.is_empty() && !list.iter().any(of_it)
+    }
+
     /// A file that can't be read knows nobody.
     fn list(&self) -> Vec<Passed> {
         let text = files::read_text(&self.0).ok().flatten().unwrap_or_default();

@@ -29,6 +29,7 @@ use std::{
 };
 
 use baton_core::explain::Words;
+use http::HeaderMap;
 use hyper::{Request, Response, body::Incoming};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -41,6 +42,7 @@ pub use self::{
 use self::{handed_over::HandedOver, ledger::Ledger, routings::Routings, turn_states::TurnStates};
 pub(crate) use self::{headers::credentials, listen::no_ipv6};
 use crate::{
+    codex::Seen,
     desk::Desk,
     door::Door,
     grants::Grants,
@@ -59,6 +61,7 @@ pub(crate) struct Shared {
     /// Without a trailing slash.
     upstream: Url,
     door: Arc<Door>,
+    seen: Arc<Seen>,
     routings: Routings,
     turn_states: TurnStates,
     handed_over: HandedOver,
@@ -100,6 +103,8 @@ pub(crate) struct Parts {
     pub upstream: Url,
     /// Who may come in.
     pub(crate) door: Arc<Door>,
+    /// Told of every model request.
+    pub(crate) seen: Arc<Seen>,
 }
 
 impl Proxy {
@@ -111,6 +116,7 @@ impl Proxy {
             ledger: Ledger::new(parts.writer),
             upstream: parts.upstream,
             door: parts.door,
+            seen: parts.seen,
             routings: Routings::default(),
             turn_states: TurnStates::default(),
             handed_over: HandedOver::default(),
@@ -145,32 +151,29 @@ impl Proxy {
 
 impl Shared {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        match self.door.authorise(&request) {
-            Err(refused) => refused,
-            Ok(route) => match route.kind {
-                guard::Kind::Responses => {
-                    self.comes_through(&request);
-                    responses::handle(self, request, route).await
-                }
-                guard::Kind::Socket => {
-                    self.comes_through(&request);
-                    socket::handle(self, request, route).await
-                }
-                guard::Kind::AccountsCheck => own::accounts_check(&request),
-                guard::Kind::Usage => own::usage(&self, &request, &route).await,
-                guard::Kind::ResetCredits | guard::Kind::Models => {
-                    own::as_account(&self, request, &route).await
-                }
-                guard::Kind::Other => own::pass_through(&self, request, &route).await,
-            },
+        let route = match self.door.authorise(&request) {
+            Err(refused) => return refused,
+            Ok(route) => route,
+        };
+        if matches!(route.kind, guard::Kind::Responses | guard::Kind::Socket) {
+            self.comes_through(request.headers());
+        }
+        match route.kind {
+            guard::Kind::Responses => responses::handle(self, request, route).await,
+            guard::Kind::Socket => socket::handle(self, request, route).await,
+            guard::Kind::AccountsCheck => own::accounts_check(&request),
+            guard::Kind::Usage => own::usage(&self, &request, &route).await,
+            guard::Kind::ResetCredits | guard::Kind::Models => own::as_account(&self, request, &route).await,
+            guard::Kind::Other => own::pass_through(&self, request, &route).await,
         }
     }
 
     /// Which Codex asks, where it says so.
-    fn comes_through(&self, request: &Request<Incoming>) {
-        if let Some(version) = baton_wire::headers::codex_version(request.headers()) {
+    fn comes_through(&self, headers: &HeaderMap) {
+        if let Some(version) = baton_wire::client::codex_version(headers) {
             self.desk.comes_through(version);
         }
+        self.seen.request(headers);
     }
 
     /// A sentence with the labels and the clock that people know.

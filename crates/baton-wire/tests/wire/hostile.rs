@@ -125,7 +125,7 @@ proptest! {
         let _ = jwt::claims(&text);
         let _ = wire_headers::retry_after(&headers, NOW);
         let _ = wire_headers::date(&headers);
-        let _ = wire_headers::codex_version(&headers);
+        let _ = baton_wire::client::codex_version(&headers);
         let mut scanner = Scanner::new();
         scanner.feed(&bytes, NOW, &mut |_| {});
         scanner.finish(NOW, &mut |_| {});
