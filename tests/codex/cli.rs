@@ -9,10 +9,10 @@ use std::{
 };
 
 use baton_engine::{codex::TESTED, control::protocol::BaseUrls};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
     sync::Semaphore,
 };
@@ -114,24 +114,8 @@ impl Codex {
     /// Starts `codex` with these arguments; to be ended by [`Running::end`].
     pub(crate) async fn start<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Running {
         let turn = AT_ONCE.acquire().await.expect("never closed");
-        let mut command = Command::new(program());
-        command
-            .args(args)
-            .current_dir(self.work())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.home.path())
-            .env("CODEX_HOME", self.folder())
-            .env("TERM", "xterm")
-            .envs(self.outside.environment())
-            .envs(
-                self.issuer
-                    .as_ref()
-                    .map(|url| ("CODEX_REFRESH_TOKEN_URL_OVERRIDE", url)),
-            )
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let mut command = self.command();
+        command.args(args).stdin(Stdio::null());
         let (mut child, group) = spawn(&mut command, "@openai/codex");
         let (mut out, mut err) = (
             child.stdout.take().expect("piped"),
@@ -181,6 +165,67 @@ impl Codex {
             .await
             .end()
             .await
+    }
+
+    /// The sessions that it lists where a person picks one to go on with: their ids, sorted.
+    pub(crate) async fn sessions(&self) -> Vec<String> {
+        let _turn = AT_ONCE.acquire().await.expect("never closed");
+        let mut command = self.command();
+        command
+            .arg("app-server")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null());
+        let (mut child, _group) = spawn(&mut command, "@openai/codex");
+        let mut asking = child.stdin.take().expect("piped");
+        for message in [
+            json!({ "id": 1, "method": "initialize", "params": { "clientInfo": { "name": "t", "version": "1" } } }),
+            json!({ "method": "initialized" }),
+            json!({ "id": 2, "method": "thread/list", "params": { "sourceKinds": ["exec"] } }),
+        ] {
+            asking
+                .write_all(format!("{message}\n").as_bytes())
+                .await
+                .expect("it reads");
+        }
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let listed = async {
+            loop {
+                let line = lines.next_line().await.expect("readable").expect("an answer");
+                let said: Value = serde_json::from_str(&line).expect("JSON");
+                if said["id"] == 2 {
+                    break said["result"]["data"].clone();
+                }
+            }
+        };
+        let listed = tokio::time::timeout(DEADLINE, listed)
+            .await
+            .expect("an answer in time");
+        let listed = listed.as_array().expect("a list").iter();
+        let mut sessions: Vec<String> = listed
+            .filter_map(|session| session["id"].as_str().map(str::to_owned))
+            .collect();
+        sessions.sort();
+        sessions
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(program());
+        command
+            .current_dir(self.work())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home.path())
+            .env("CODEX_HOME", self.folder())
+            .env("TERM", "xterm")
+            .envs(self.outside.environment())
+            .envs(
+                self.issuer
+                    .as_ref()
+                    .map(|url| ("CODEX_REFRESH_TOKEN_URL_OVERRIDE", url)),
+            )
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Everywhere that it wanted to go past Baton.

@@ -100,18 +100,38 @@ async fn sessions_go_on_when_codex_is_connected_and_when_it_is_disconnected() {
         let meanwhile = story.codex.exec("meanwhile").await;
         meanwhile.answered(&answer_to("meanwhile"));
         assert_eq!(again.session, before.session, "{on:?}: it was in the list");
+        let listed = story.codex.sessions().await;
+        for session in [&before.session, &meanwhile.session] {
+            assert!(listed.contains(session), "{on:?}: {listed:?}");
+        }
+        assert_eq!(listed.len(), 2, "{on:?}: {listed:?}");
         assert_eq!(story.served(), (2, 1), "{on:?}");
 
         story.baton("disconnect", &[]).await;
         assert_eq!(story.codex.config(), story.config, "{on:?}");
+        assert_eq!(story.codex.sessions().await, listed, "{on:?}");
         for session in [&meanwhile.session, &before.session] {
             let after = story.codex.resume(session, "after").await;
             after.answered(&answer_to("after"));
             assert_eq!(&after.session, session, "{on:?}");
         }
         assert_eq!(story.served(), (2, 3), "{on:?}");
-        story.machine.baton(["stop"]).await;
-        serving.ended_well().await;
+
+        // Killed while it is connected.
+        story.connect_tried(&cli::program(), &[]).await;
+        assert!(story.connected(&serving), "{on:?}");
+        let guardian = serving.guardian().await;
+        serving.signal(Signal::KILL);
+        serving.ended().await;
+        guardian.ended().await;
+        assert_eq!(story.codex.config(), story.config, "{on:?}");
+        let alone = story.codex.resume(&meanwhile.session, "alone").await;
+        alone.answered(&answer_to("alone"));
+        assert_eq!(
+            (&alone.session, story.served()),
+            (&meanwhile.session, (2, 4)),
+            "{on:?}"
+        );
     }
 }
 
@@ -240,6 +260,21 @@ async fn a_cli_that_works_in_part_is_connected_in_part() {
     assert!(why.contains("it fails here"), "{connected:#}");
     story.codex.exec("in part").await.answered(&answer_to("in part"));
     assert_eq!(story.served(), (1, 0));
+
+    // What is in use is what has passed; were it newer, that would be said.
+    let status = story.machine.baton(["status"]).await;
+    assert_eq!(status["problems"], serde_json::json!([]));
+    let tried = story.machine.data().join("self-test.json");
+    let older = std::fs::read_to_string(&tried)
+        .expect("a file")
+        .replace("0.169.0", "0.168.0");
+    std::fs::write(&tried, older).expect("a file");
+    let status = story.machine.baton(["status"]).await;
+    let said = status["problems"][0].as_str().unwrap_or_default();
+    assert!(
+        said.contains("Codex 0.169.0") && said.contains("hasn't passed"),
+        "{status:#}"
+    );
     story.baton("disconnect", &[]).await;
 
     // Where that was asked for, nothing else is tried.

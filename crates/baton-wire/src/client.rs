@@ -5,7 +5,7 @@ use http::{HeaderMap, header};
 /// The CLI's own names. Editors and the desktop app bring a Codex of their own, which no PATH leads to.
 const CLI: [&str; 4] = ["codex_exec", "codex_cli_rs", "codex_tui", "codex-tui"];
 /// A longer version is none (bytes).
-const MAX_VERSION: usize = 40;
+const MAX_VERSION: usize = 32;
 
 /// The version of the Codex that asks, if it is one.
 pub fn codex_version(headers: &HeaderMap) -> Option<&str> {
@@ -21,7 +21,9 @@ pub fn cli_version(headers: &HeaderMap) -> Option<&str> {
 /// Name and version.
 fn codex(headers: &HeaderMap) -> Option<(&str, &str)> {
     let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
-    let (name, version) = agent.split(' ').next()?.split_once('/')?;
+    // `Codex Desktop/…` has a blank in it.
+    let (name, rest) = agent.split_once('/')?;
+    let version = rest.split(' ').next()?;
     let of_a_version = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
     let sound = name.get(..5)?.eq_ignore_ascii_case("codex")
         && version.starts_with(|first: char| first.is_ascii_digit())
