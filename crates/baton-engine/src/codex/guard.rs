@@ -4,11 +4,17 @@ use std::{
     io::{self, Read, Write},
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use super::{keep, record::Record};
-use crate::control::client::{Client, ConnectError};
+use crate::control::{
+    client::{Client, ConnectError},
+    protocol::Command as Call,
+};
 
+/// A process that dies takes less.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
 const GOODBYE: &[u8] = b"goodbye\n";
 
 /// Baton's end of the pipe, which closes however Baton ends.
@@ -65,8 +71,21 @@ pub async fn guard(data_dir: &Path) {
     }
     // The next Baton connects after it has opened its socket, and with this lock: what it connects stays so.
     let record = Record::open(data_dir);
-    if matches!(Client::connect(data_dir).await, Err(ConnectError::NotRunning)) {
+    if !somebody_is_there(data_dir).await {
         // Whatever is wrong, nobody is there to be told; the next start says it.
         keep::disconnect_all(&record);
+    }
+}
+
+/// The socket of a Baton that is just dying may still take a connection; it is cut before there is an answer. One that is just
+/// starting doesn't answer either, since it waits for the lock, but cuts nothing.
+async fn somebody_is_there(data_dir: &Path) -> bool {
+    match Client::connect(data_dir).await {
+        Ok(mut client) => match tokio::time::timeout(CUT_WITHIN, client.call(Call::Status)).await {
+            Ok(answer) => answer.is_ok(),
+            Err(_) => true,
+        },
+        Err(ConnectError::NotRunning) => false,
+        Err(_) => true,
     }
 }
