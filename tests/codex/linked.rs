@@ -13,8 +13,8 @@ impl Stage {
     /// The CLI is signed in as `a`, which is linked; `b` is Baton's own.
     async fn linked(on: On, scenario: Scenario) -> Self {
         let mut stage = Self::of(&[], on, scenario).await;
-        let urls: &BaseUrls = stage.baton.base_urls().expect("it serves");
-        let codex = Codex::connected(&stage.sim.account("a").auth_json(), urls).await;
+        let urls = stage.baton.base_urls().expect("it serves");
+        let codex = Codex::connected(&stage.sim.account("a").auth_json(), &urls).await;
         stage.codex = codex.renewing_at(format!("{}/oauth/token", stage.sim.issuer_url()));
         let (path, label) = (stage.codex.folder(), "a".to_owned());
         stage.tell(Command::AddLink { path, label }).await;
@@ -80,7 +80,7 @@ async fn another_cli_renews_nothing_and_the_owner_mends_it_by_running_once() {
     for on in BOTH {
         let stage = Stage::linked(on, two(10.0, 10.0)).await;
         let urls = stage.baton.base_urls().expect("it serves");
-        let other = Codex::connected(&stage.sim.cli().auth_json(), urls).await;
+        let other = Codex::connected(&stage.sim.cli().auth_json(), &urls).await;
         stage.sim.account("a").revoke_access_tokens();
         let before = stage.codex.auth_json();
         other.exec("one").await.answered(&answer_to("one"));

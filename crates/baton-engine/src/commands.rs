@@ -148,9 +148,10 @@ impl Commands {
             | Command::Doctor { .. }
             | Command::Watch
             | Command::Stop
-            | Command::RenewSecret => Err(
-                ControlError::new(ErrorKind::Failed, "this command needs a running Baton"),
-            ),
+            | Command::RenewSecret => Err(ControlError::new(
+                ErrorKind::Failed,
+                "this command needs a running Baton",
+            )),
         }
     }
 

@@ -16,7 +16,6 @@ const MAX_FAMILIES: usize = 32;
 /// A longer turn state is ignored (bytes).
 const MAX_TURN_STATE: usize = 64 * 1024;
 
-
 const SLOTS: [&str; 2] = ["primary", "secondary"];
 
 /// Everything that the headers say of an account's quota; `None` if they say nothing.

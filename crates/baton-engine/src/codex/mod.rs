@@ -22,8 +22,8 @@ mod overrides;
 mod properties;
 mod record;
 mod seen;
-mod version;
 mod tried;
+mod version;
 
 pub use edit::{EditError, Mode, connect, connected, disconnect};
 pub use environment::environment;
@@ -35,5 +35,5 @@ pub(crate) use keep::{connect_all, disconnect_all, readdress_all};
 pub use layers::{MANAGED, managed, projects};
 pub use record::{Connected, Record};
 pub(crate) use seen::Seen;
-pub use version::{TESTED, installed};
 pub use tried::{Cli, Tried};
+pub use version::{TESTED, installed};

@@ -158,7 +158,8 @@ fn the_upstreams_clock_and_the_clis_version_are_read_where_they_are_told() {
         Some(Timestamp::from_secs(1_795_329_435))
     );
     assert_eq!(date("today"), None);
-    let version = |text| baton_wire::client::codex_version(&headers(&[("user-agent", text)])).map(str::to_owned);
+    let version =
+        |text| baton_wire::client::codex_version(&headers(&[("user-agent", text)])).map(str::to_owned);
     assert_eq!(
         version("codex_exec/0.169.0 (Debian 12.0.0; x86_64) xterm").as_deref(),
         Some("0.169.0")
