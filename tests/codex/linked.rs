@@ -1,7 +1,7 @@
 //! The CLI's own auth.json as a linked account: Baton follows it, the CLI renews it.
 
 use baton_core::{Eligibility, Refusal};
-use baton_engine::control::protocol::{BaseUrls, Command};
+use baton_engine::control::protocol::Command;
 use baton_sim::{AccountHandle, Entry, Kind, Scenario};
 
 use crate::{
