@@ -276,6 +276,15 @@ fn a_linked_account_is_told_by_its_file_which_stays_as_it_is() {
         place.baton(&["status", "--json"]).json()["accounts"][0]["linked"],
         *shown
     );
+    let doctor = || place.baton(&["doctor", "Personal"]).stdout();
+    assert!(doctor().contains(&format!("✓ Linked to {shown}")), "{}", doctor());
+    fs::remove_file(&file).unwrap();
+    assert!(
+        doctor().contains(&format!("! Linked to {shown}, which is gone.")),
+        "{}",
+        doctor()
+    );
+    fs::write(&file, &text).unwrap();
     let login: serde_json::Value = serde_json::from_str(&text).unwrap();
     for kept in fs::read_dir(place.data()).unwrap() {
         let kept = fs::read(kept.unwrap().path()).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! How one account is.
 
+use std::path::Path;
+
 use baton_core::{Eligibility, Refusal, Timestamp, explain};
 
 use super::check::{Check, CheckId, Outcome, Subject};
@@ -44,15 +46,16 @@ impl Account<'_> {
         let label = &self.view.label;
         let said = format!("{}.", self.view.state_text);
         let check = |outcome| self.check(CheckId::State, outcome, said.clone());
+        let mend = |reason| mend(reason, self.view);
         match (self.view.state, self.refused) {
-            (Eligibility::NeedsAttention { reason }, _) => check(Outcome::Problem).to_do(mend(reason, label)),
+            (Eligibility::NeedsAttention { reason }, _) => check(Outcome::Problem).to_do(mend(reason)),
             (Eligibility::Skipped, Some(reason)) => self
                 .check(
                     CheckId::State,
                     Outcome::Note,
                     format!("Skipped; and besides, {}.", explain::refusal(reason)),
                 )
-                .to_do(mend(reason, label)),
+                .to_do(mend(reason)),
             (Eligibility::Skipped, None) => check(Outcome::Note).to_do(format!(
                 "To use it again: `baton accounts unskip {}`.",
                 quoted(label)
@@ -63,12 +66,7 @@ impl Account<'_> {
     }
 
     fn sign_in(&self) -> Check {
-        let sign_in_again = || {
-            format!(
-                "Sign in again: `baton accounts add --label {}`.",
-                quoted(&self.view.label)
-            )
-        };
+        let sign_in_again = || sign_in_again(self.view);
         let id = CheckId::SignIn;
         if let Some(reason) = self.void() {
             let said = format!("The sign-in is void: {}.", explain::refusal(reason));
@@ -88,6 +86,7 @@ impl Account<'_> {
                 Outcome::Fine,
                 "Signed in; the access token is renewed at the next use.",
             ),
+            Ok(SignIn::Linked { path, found }) => self.link(path, *found),
             Ok(SignIn::Missing) => self
                 .check(
                     id,
@@ -101,6 +100,31 @@ impl Account<'_> {
                 "The keychain doesn't say whether it is signed in.",
             ),
         }
+    }
+
+    /// Of the auth.json that it is linked to.
+    fn link(&self, path: &Path, found: Result<Option<Timestamp>, Refusal>) -> Check {
+        let (id, path) = (CheckId::SignIn, path.display());
+        let reason = match found {
+            Ok(until) => {
+                let until = until.map_or_else(String::new, |until| {
+                    format!(" lasts until {}, and", clock_time(until, self.now))
+                });
+                let said =
+                    format!("Linked to {path}: the access token in it{until} is renewed by its owner only.");
+                return self.check(id, Outcome::Fine, said);
+            }
+            Err(reason) => reason,
+        };
+        let what = match reason {
+            Refusal::LinkGone => "is gone",
+            Refusal::LinkUnreadable => "can't be read as a sign-in",
+            Refusal::LinkOfAnother => "is another account's by now",
+            _ => "holds a token that has expired or was refused, which its owner alone can renew",
+        };
+        let said = format!("Linked to {path}, which {what}.");
+        self.check(id, Outcome::Problem, said)
+            .to_do(mend(reason, self.view))
     }
 
     /// Why this sign-in is none any more, by the keychain's entry or by what the service has said of it.
@@ -166,11 +190,18 @@ fn of_the_sign_in(reason: Refusal) -> bool {
     )
 }
 
-fn mend(reason: Refusal, label: &str) -> String {
+fn sign_in_again(view: &AccountView) -> String {
+    format!(
+        "Sign in again: `baton accounts add --label {}`.",
+        quoted(&view.label)
+    )
+}
+
+fn mend(reason: Refusal, view: &AccountView) -> String {
+    let label = &view.label;
     match reason {
-        reason if of_the_sign_in(reason) => {
-            format!("Sign in again: `baton accounts add --label {}`.", quoted(label))
-        }
+        reason if of_the_sign_in(reason) => sign_in_again(view),
+        reason if reason.of_link() => mend_link(reason, view),
         Refusal::UnsupportedBackend => format!(
             "Baton can't use it: `baton accounts remove {0}`, or leave it out with `baton accounts skip {0}`.",
             quoted(label)
@@ -180,6 +211,21 @@ fn mend(reason: Refusal, label: &str) -> String {
              --label {}`.",
             quoted(label)
         ),
+    }
+}
+
+/// It ends by itself once the file is right.
+fn mend_link(reason: Refusal, view: &AccountView) -> String {
+    let path = view.linked.as_deref().unwrap_or(Path::new("auth.json"));
+    let home = path.parent().unwrap_or(path).display();
+    let label = quoted(&view.label);
+    let own = format!("give the account a sign-in of its own: `baton accounts add --label {label}`");
+    match reason {
+        Refusal::LinkStale => format!("Run `codex` once with CODEX_HOME={home}; or {own}."),
+        Refusal::LinkOfAnother => {
+            format!("Sign in there as this account: `codex login` with CODEX_HOME={home}; or {own}.")
+        }
+        _ => format!("Sign in there: `codex login` with CODEX_HOME={home}; or {own}."),
     }
 }
 

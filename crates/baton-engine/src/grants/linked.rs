@@ -90,6 +90,16 @@ impl Grants {
         }
     }
 
+    /// How long the token in the account's file lasts, where it says so; else what is wrong with the file.
+    pub(super) async fn look(&self, id: AccountId, path: PathBuf) -> Result<Option<Timestamp>, Refusal> {
+        let found = self.0.follow(id, path, None).await;
+        self.0.tell(id, found.as_ref().err());
+        match found {
+            Err(GrantError::NeedsAttention(reason)) => Err(reason),
+            _ => Ok(self.0.followed().get(&id).and_then(|known| known.expires_at)),
+        }
+    }
+
     /// Linked accounts whose files are wrong or stale.
     pub(crate) fn waiting(&self) -> Vec<(AccountId, PathBuf)> {
         self.0.desk.read(|pool, now| {
@@ -237,27 +247,31 @@ impl Inner {
         Ok(known.access.clone())
     }
 
-    /// What a look at a waiting account's file has shown; only news is told.
+    /// What a look at an account's file has shown; only news is told.
     fn tell(&self, id: AccountId, error: Option<&GrantError>) {
-        let reason = match error {
-            None => {
-                return self
-                    .desk
-                    .change(|pool, now, events| pool.link_mended(id, now, events));
-            }
-            Some(GrantError::NeedsAttention(reason)) => *reason,
-            Some(GrantError::Keychain(_) | GrantError::Transient(_)) => return,
-        };
-        let report = self.desk.read(|pool, now| {
+        let known = self.desk.read(|pool, _| {
             let state = pool.account(id)?;
-            let known = state.eligibility(&LimitFamily::General, now);
-            (known != Eligibility::NeedsAttention { reason }).then(|| Report {
-                account: id,
-                generation: state.generation(),
-                effect: Effect::NeedsAttention { reason },
-            })
+            Some((state.attention(), state.generation()))
         });
-        self.desk.report(report.as_slice());
+        let Some((attention, generation)) = known else {
+            return;
+        };
+        match error {
+            None if attention.is_some_and(Refusal::of_link) => self
+                .desk
+                .change(|pool, now, events| pool.link_mended(id, now, events)),
+            // What is worse than its file, and doesn't end with that, stays.
+            Some(GrantError::NeedsAttention(reason))
+                if attention.is_none_or(Refusal::of_link) && attention != Some(*reason) =>
+            {
+                self.desk.report(&[Report {
+                    account: id,
+                    generation,
+                    effect: Effect::NeedsAttention { reason: *reason },
+                }]);
+            }
+            _ => {}
+        }
     }
 }
 

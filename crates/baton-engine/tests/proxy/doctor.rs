@@ -1,6 +1,6 @@
 //! `baton doctor`: what it finds is what the pool goes by, and it costs nothing.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use baton_core::Eligibility;
 use baton_engine::{
@@ -9,7 +9,10 @@ use baton_engine::{
 };
 use baton_sim::{At, Failure, Fault, FaultRule, Kind, Mode, WindowScript};
 
-use crate::stage::{Stage, account, scenario};
+use crate::{
+    linked::Linked,
+    stage::{Stage, account, scenario},
+};
 
 impl Stage {
     async fn doctor(&self, account: Option<&str>) -> Vec<Check> {
@@ -235,4 +238,62 @@ async fn the_machine_is_looked_at_and_when_codex_came_through_outlives_a_restart
     let secrets = [stage.base_url(), "example.invalid".to_owned(), "eyJ".to_owned()];
     let said = format!("{checks:?}");
     assert!(secrets.iter().all(|secret| !said.contains(secret)), "{said}");
+}
+
+/// Nobody has asked for the account since its file changed: doctor is the first to see it, and status agrees.
+#[tokio::test]
+async fn of_a_linked_account_the_file_is_told_and_what_to_do_about_it() {
+    let linked = Linked::with(&["b"]).await;
+    let (file, home) = (linked.file(), linked.file().with_file_name(""));
+    let home = home.display().to_string();
+    let home = home.trim_end_matches('/');
+    let told = async |outcome: Outcome, what: &str, to_do: Option<&str>| {
+        let checks = linked.stage.doctor(Some("a")).await;
+        let sign_in = of(&checks, &label("a"), CheckId::SignIn);
+        assert_eq!(sign_in.outcome, outcome, "{what}: {sign_in:?}");
+        let linked_to = format!("Linked to {}", file.display());
+        assert!(
+            sign_in.said.starts_with(&linked_to) && sign_in.said.contains(what),
+            "{what}: {sign_in:?}"
+        );
+        let state = of(&checks, &label("a"), CheckId::State);
+        assert_eq!(state.outcome, outcome, "{what}: {state:?}");
+        for check in [sign_in, state] {
+            let to_do = to_do.map(|to_do| to_do.replace('~', home));
+            match (&check.to_do, to_do) {
+                (None, None) => {}
+                (Some(said), Some(to_do)) if said.starts_with(&to_do) => {}
+                other => panic!("{what}: {other:?}"),
+            }
+        }
+    };
+    let own = fs::read_to_string(&file).unwrap();
+    let another = linked.stage.sim.account("b").auth_json();
+    told(Outcome::Fine, "renewed by its owner only", None).await;
+    let sign_in_there = "Sign in there: `codex login` with CODEX_HOME=~;";
+    for (content, what, to_do) in [
+        (None, "is gone", sign_in_there),
+        (
+            Some(&own[..own.len() / 2]),
+            "can't be read as a sign-in",
+            sign_in_there,
+        ),
+        (
+            Some(another.as_str()),
+            "is another account's by now",
+            "Sign in there as this account: `codex login` with CODEX_HOME=~;",
+        ),
+    ] {
+        match content {
+            Some(content) => linked.write(content),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        told(Outcome::Problem, what, Some(to_do)).await;
+        linked.write(&own);
+        told(Outcome::Fine, "renewed by its owner only", None).await;
+    }
+    linked.stage.sim.clock().advance(Duration::from_secs(11 * 86_400));
+    let run_once = "Run `codex` once with CODEX_HOME=~;";
+    told(Outcome::Problem, "expired or was refused", Some(run_once)).await;
+    linked.only_followed();
 }

@@ -23,13 +23,13 @@ use crate::{
 const BOTH: [Mode; 2] = [Mode::Http, Mode::WebSocket];
 
 /// A Codex of the person's, with the account `a`, that Baton knows only by its file. The account `b` is Baton's own.
-struct Linked {
-    stage: Stage,
+pub(crate) struct Linked {
+    pub(crate) stage: Stage,
     home: tempfile::TempDir,
 }
 
 impl Linked {
-    async fn with(others: &[&str]) -> Self {
+    pub(crate) async fn with(others: &[&str]) -> Self {
         let stage = Stage::with(scenario([account("a", 100.0), account("b", 100.0)]), &[]).await;
         let linked = Self {
             stage,
@@ -43,12 +43,12 @@ impl Linked {
         linked
     }
 
-    fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.home.path().join("auth.json")
     }
 
     /// In place, as Codex does.
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         fs::write(self.file(), text).unwrap();
     }
 
@@ -143,7 +143,7 @@ impl Linked {
     }
 
     /// Whatever has happened, Baton has renewed nothing of the account's, and nobody was served what is another's.
-    fn only_followed(&self) {
+    pub(crate) fn only_followed(&self) {
         let renewed = |entry: &Entry| entry.kind == Kind::Token && entry.account.as_deref() == Some("a");
         assert_eq!(self.stage.sim.log().count(renewed), 0);
         self.stage.no_violations();
