@@ -8,7 +8,7 @@ use std::{
 
 use baton_engine::{
     Options,
-    codex::{Change, ConfigFile, Connected, Mode, Record},
+    codex::{self, Change, ConfigFile, Connected, Mode, Record},
     control::{
         client::{Client, ConnectError},
         protocol::{BaseUrls, Command, Reply},
@@ -203,7 +203,10 @@ fn connect_one(
     } else {
         format!("Codex goes through Baton already ({path}).")
     };
-    let warnings = [file.exposures(), change.overrides()].concat();
+    let managed = codex::managed(Path::new(codex::MANAGED));
+    let past = change.overrides().into_iter().chain(managed);
+    let past = past.map(|check| [check.said, check.to_do.unwrap_or_default()].join(" "));
+    let warnings: Vec<_> = file.exposures().into_iter().chain(past).collect();
     for warning in &warnings {
         text.push_str("\n! ");
         text.push_str(warning);

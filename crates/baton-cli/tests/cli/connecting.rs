@@ -155,13 +155,17 @@ fn of_several_homes_a_broken_one_is_named_and_keeps_none_of_the_others() {
 #[test]
 fn what_leads_codex_past_baton_is_said() {
     let place = Place::new();
-    place.codex_home(".codex", "model_provider = \"ollama\"\n");
+    place.codex_home(".codex", "model_provider = \"ollama\"\nprofile = \"old\"\n");
+    fs::write(place.path(".codex/deep.config.toml"), "openai_base_url = 'x'").unwrap();
     let _serving = place.serve();
     let said = place.connect(&[]).fine();
-    assert!(
-        said.contains("! Line 5 has `model_provider = \"ollama\"`"),
-        "{said}"
-    );
+    for warning in [
+        "! Line 5 has `model_provider = \"ollama\"`, which leads Codex past Baton. Remove that line",
+        "! `profile = \"old\"` in config.toml: Codex from 0.134 on doesn't start with that. Move",
+        "! `codex --profile deep` goes past Baton: ",
+    ] {
+        assert!(said.contains(warning), "{warning}: {said}");
+    }
     let json = place.connect(&["--mode", "provider", "--json"]).json();
     let warnings = json["homes"][0]["warnings"].to_string();
     assert!(!warnings.contains("model_provider"), "{warnings}");

@@ -12,7 +12,7 @@ use super::{
     lines::MARK,
     overrides,
 };
-use crate::{control::protocol::BaseUrls, store::files};
+use crate::{control::protocol::BaseUrls, doctor::Check, store::files};
 
 const FILE: &str = "config.toml";
 
@@ -117,10 +117,13 @@ impl Change {
         self.before != self.after
     }
 
-    /// What in the file leads a connected Codex past Baton all the same, each with what to do.
-    pub fn overrides(&self) -> Vec<String> {
-        let text = self.after.as_deref().unwrap_or_default();
-        edit::connected(text).map_or(Vec::new(), |mode| overrides::of(text, mode))
+    /// What in this folder leads a connected Codex past Baton all the same.
+    pub fn overrides(&self) -> Vec<Check> {
+        let (text, home) = (self.after.as_deref().unwrap_or_default(), self.path.parent());
+        match (edit::connected(text), home) {
+            (Some(mode), Some(home)) => overrides::of(home, text, mode),
+            _ => Vec::new(),
+        }
     }
 
     /// Makes the change: the whole file in one step, or nothing.

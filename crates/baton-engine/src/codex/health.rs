@@ -57,7 +57,7 @@ impl Home<'_> {
             }
         };
         let way = way(&document, self.urls);
-        let mut checks = self.config(&name, &text, &way);
+        let mut checks = vec![self.config(&name, &text, &document, &way)];
         if matches!(way, Way::Baton(_) | Way::Half(_)) || self.to_be_connected {
             let exposed = exposure::of(file.path()).into_iter();
             checks.extend(exposed.map(|said| check(CheckId::Config, Outcome::Note, said)));
@@ -66,18 +66,15 @@ impl Home<'_> {
         checks
     }
 
-    fn config(&self, name: &str, text: &str, way: &Way) -> Vec<Check> {
+    fn config(&self, name: &str, text: &str, document: &Document<&str>, way: &Way) -> Check {
         let connect = format!("`baton connect --home {}`.", self.path.display());
         let one = |outcome, said: String| check(CheckId::Config, outcome, said);
         let marked = edit::connected(text);
-        let past = marked.map_or(Vec::new(), |mode| overrides::of(text, mode));
-        if !past.is_empty() {
-            let past = past.into_iter();
-            return past
-                .map(|said| one(Outcome::Problem, format!("{name}: {said}")))
-                .collect();
+        if let Some(mut past) = marked.and_then(|mode| overrides::provider(text, document, mode)) {
+            past.said = format!("{name}: {}", past.said);
+            return past;
         }
-        let found = match way {
+        match way {
             Way::Baton(_) if !self.running => one(
                 Outcome::Problem,
                 format!("{name} leads to Baton, which isn't running: Codex finds nobody there."),
@@ -113,8 +110,7 @@ impl Home<'_> {
                 format!("Codex goes its own way ({name}){}.", to(way)),
             )
             .to_do(format!("To let it go through Baton: {connect}")),
-        };
-        vec![found]
+        }
     }
 }
 
