@@ -3,6 +3,7 @@
 //! - [`turns`], [`limits`], [`plan`], [`exhausted`], [`sessions`], [`troubles`]: the stories, each on WebSocket and on
 //!   HTTP, with a Baton inside the test; [`stage`] sets them up
 //! - [`linked`]: the CLI's own sign-in is an account of Baton's, which the CLI alone renews
+//! - [`doctor`]: what is said of Codex's files is what the CLI makes of them
 //! - [`signed_in`]: the whole job from signing in on, until nobody is left
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
 //! - [`restarts`]: that program ended in the middle of an answer, and started again
@@ -19,6 +20,7 @@ mod cli;
 mod connect;
 #[cfg(target_os = "linux")]
 mod disk;
+mod doctor;
 mod exhausted;
 mod limits;
 mod linked;
