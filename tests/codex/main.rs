@@ -7,6 +7,7 @@
 //! - [`signed_in`]: the whole job from signing in on, until nobody is left
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
 //! - [`restarts`]: that program ended in the middle of an answer, and started again
+//! - [`refresh`]: that program killed in the middle of a refresh
 //! - [`connect`]: that program connects and disconnects Codex, and its guardian does where it was killed
 //! - [`secrets`], [`disk`]: the same program while everything goes wrong that could make it tell a secret, and on a disk
 //!   without room
@@ -28,6 +29,8 @@ mod linked;
 mod machine;
 mod outside;
 mod plan;
+#[cfg(target_os = "linux")]
+mod refresh;
 #[cfg(target_os = "linux")]
 mod restarts;
 #[cfg(target_os = "linux")]
