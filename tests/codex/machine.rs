@@ -26,12 +26,14 @@ use crate::{
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
+const SECRETS: &str = "org.freedesktop.secrets";
+
 pub(crate) struct Machine {
     home: TempDir,
     environment: Vec<(&'static str, String)>,
     outside: Outside,
     _bus: (Child, Group),
-    _keychain: Option<Group>,
+    keychain: Option<Group>,
 }
 
 impl Machine {
@@ -63,9 +65,9 @@ impl Machine {
             environment,
             outside,
             _bus: bus,
-            _keychain: None,
+            keychain: None,
         };
-        machine._keychain = Some(machine.unlock_keychain().await);
+        machine.unlock_keychain().await;
         machine
     }
 
@@ -86,6 +88,19 @@ impl Machine {
         let output = self.run(&mut command, "cargo build --package baton-cli").await;
         assert!(output.status.success(), "{command:?}: {output:?}");
         serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// What `baton status` says, once it is so.
+    pub(crate) async fn status_when(&self, what: &str, so: impl Fn(&Value) -> bool) -> Value {
+        within(what, async {
+            loop {
+                let status = self.baton(["status"]).await;
+                if so(&status) {
+                    return status;
+                }
+            }
+        })
+        .await
     }
 
     /// `baton` with these arguments, to its end, whatever that is.
@@ -112,7 +127,24 @@ impl Machine {
 
     /// Nobody answers for the keychain any more.
     pub(crate) fn end_keychain(&mut self) {
-        self._keychain = None;
+        self.keychain = None;
+    }
+
+    pub(crate) async fn lock_keychain(&self) {
+        let lock = "org.freedesktop.Secret.Service.Lock";
+        let collection = "array:objpath:/org/freedesktop/secrets/collection/login";
+        let locked = self
+            .on_the_bus(SECRETS, "/org/freedesktop/secrets", &[lock, collection])
+            .await;
+        assert!(locked.status.success(), "{locked:?}");
+    }
+
+    /// As when the person logs in anew: by another service.
+    pub(crate) async fn unlock_keychain(&mut self) {
+        self.keychain = None;
+        self.until_keychain_is(false).await;
+        self.keychain = Some(self.start_keychain().await);
+        self.until_keychain_is(true).await;
     }
 
     /// Where its `baton serve` logs to.
@@ -157,7 +189,7 @@ impl Machine {
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 
-    async fn unlock_keychain(&self) -> Group {
+    async fn start_keychain(&self) -> Group {
         let mut command = self.command("gnome-keyring-daemon".into());
         command
             .args(["--unlock", "--components=secrets"])
@@ -176,22 +208,27 @@ impl Machine {
                 .expect("an end")
                 .success()
         );
-        let mut asking = self.command("dbus-send".into());
-        asking.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]);
-        asking.args([
-            "org.freedesktop.DBus.NameHasOwner",
-            "string:org.freedesktop.secrets",
-        ]);
+        group
+    }
+
+    async fn until_keychain_is(&self, there: bool) {
+        let asked = ["org.freedesktop.DBus.NameHasOwner", &format!("string:{SECRETS}")];
+        let answer = format!("boolean {there}\n");
         within("the keychain", async {
             while !self
-                .run(&mut asking, "dbus")
+                .on_the_bus("org.freedesktop.DBus", "/", &asked)
                 .await
                 .stdout
-                .ends_with(b"boolean true\n")
+                .ends_with(answer.as_bytes())
             {}
         })
         .await;
-        group
+    }
+
+    async fn on_the_bus(&self, who: &str, object: &str, what: &[&str]) -> Output {
+        let mut asking = self.command("dbus-send".into());
+        asking.args(["--session", "--print-reply", &format!("--dest={who}"), object]);
+        self.run(asking.args(what), "dbus").await
     }
 
     async fn run(&self, command: &mut Command, package: &str) -> Output {

@@ -8,6 +8,7 @@
 //! - [`whole`]: the program `baton` with a real keychain, and an upstream on https and wss; [`machine`] sets it up
 //! - [`restarts`]: that program ended in the middle of an answer, and started again
 //! - [`refresh`]: that program killed in the middle of a refresh
+//! - [`keychain`]: that program while its keychain is locked
 //! - [`connect`]: that program connects and disconnects Codex, and its guardian does where it was killed
 //! - [`secrets`], [`disk`]: the same program while everything goes wrong that could make it tell a secret, and on a disk
 //!   without room
@@ -23,6 +24,8 @@ mod connect;
 mod disk;
 mod doctor;
 mod exhausted;
+#[cfg(target_os = "linux")]
+mod keychain;
 mod limits;
 mod linked;
 #[cfg(target_os = "linux")]
