@@ -12,8 +12,9 @@ use baton_sim::{AccountHandle, At, Failure, Fault, FaultRule, Kind, Mode, Sim};
 use serde_json::Value;
 
 use crate::{
+    cli::{Codex, program},
     machine::{Machine, Serving},
-    stage::two,
+    stage::{account, two},
 };
 
 /// No piece of a token of this length may be anywhere.
@@ -21,7 +22,7 @@ const TELLING: usize = 16;
 
 #[tokio::test]
 async fn nothing_tells_a_secret_whatever_goes_wrong() {
-    let sim = Sim::start(two(2.0, 100.0).https()).await;
+    let sim = Sim::start(two(2.0, 100.0).account(account("c", 100.0)).https()).await;
     let (a, b) = (sim.account("a"), sim.account("b"));
     let authority = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(authority.path(), sim.ca_pem().expect("https")).expect("a certificate");
@@ -79,6 +80,9 @@ async fn nothing_tells_a_secret_whatever_goes_wrong() {
         .replacen("/backend-api", "x/backend-api", 1);
     said.extend(answers_to_strangers(&wrong, &secrets[1]).await);
 
+    said.extend(told_of_linked(&machine, &serving, &sim, &mut secrets).await);
+    said.extend(told_of_codex(&machine, &sim, &mut secrets).await);
+
     // What a person asks for and gets wrong; a file with a sign-in that is no more one; a keychain that has gone.
     let file = machine.signed_in(&a);
     let broken = std::fs::read_to_string(&file)
@@ -104,6 +108,7 @@ async fn nothing_tells_a_secret_whatever_goes_wrong() {
         &["accounts", "add", "--from", &file, "--label", "b", "--yes"][..],
         &["status"],
         &["status", "--json"],
+        &["doctor"],
         &["accounts", "list", "--json"],
         &["why", "--json"],
         &["log", "--json"],
@@ -142,6 +147,73 @@ fn echo(status: u16, code: &str, secrets: &[String]) -> Failure {
         .field("error_description", Value::from(message.clone()))
         .retry_after(0)
         .header("x-echo", message)
+}
+
+/// Of an account that is linked: it serves, is refused by an upstream that says back what it was told, and its file breaks,
+/// becomes another's, and goes.
+async fn told_of_linked(
+    machine: &Machine,
+    serving: &Serving,
+    sim: &Sim,
+    secrets: &mut Vec<String>,
+) -> Vec<(String, Vec<u8>)> {
+    let c = sim.account("c");
+    secrets.extend(tokens_of(&c));
+    secrets.push(email_of(&c));
+    let file = machine.signed_in(&c);
+    let own = std::fs::read_to_string(&file).expect("readable");
+    let mut said = Vec::new();
+    let add = ["accounts", "add", "--link", &file, "--label", "c"];
+    let added = machine.ends(add).await;
+    assert!(added.status.success(), "{added:?}");
+    said.extend(told_by(&add, added));
+    machine.baton(["switch", "c"]).await;
+    assert!(serving.client(sim, Mode::Http).turn("linked").await.completed);
+    let served = sim.log().served_by("c").len();
+    assert_eq!(served, 1, "it is c's turn");
+    let refused = Fault::Refuse(echo(401, "token_expired", secrets));
+    let refused = sim.fault(FaultRule::new(At::Head, refused).account("c").first(1));
+    serving.client(sim, Mode::Http).turn("refused").await;
+    assert_eq!(refused.hits(), 1);
+    for content in [&own, &own[..own.len() / 2], &sim.account("b").auth_json()] {
+        std::fs::write(&file, content).expect("writable");
+        said.extend(told_by(&["doctor", "c"], machine.ends(["doctor", "c"]).await));
+        serving.client(sim, Mode::Http).turn("wrong").await;
+    }
+    std::fs::remove_file(&file).expect("it was left where it is");
+    let gone = machine.ends(["doctor", "c"]).await;
+    assert!(contains(&gone.stdout, b"which is gone"), "{gone:?}");
+    said.extend(told_by(&["doctor", "c"], gone));
+    said
+}
+
+/// Of a person's Codex: a CLI that tells all that it is given is tried and found wanting; then the real one is, and
+/// connected, and the doctor looks at it.
+async fn told_of_codex(machine: &Machine, sim: &Sim, secrets: &mut Vec<String>) -> Vec<(String, Vec<u8>)> {
+    secrets.extend(tokens_of(&sim.cli()));
+    let codex = Codex::with(&sim.cli().auth_json(), "").await;
+    let home = codex.folder().display().to_string();
+    let telltale = codex.work().join("codex");
+    // Its auth.json is the simulated service's, whose tokens begin as all others do.
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo codex-cli 0.0.1 && exit\n\
+                  { env | tr '\\n' ' '; cat \"$CODEX_HOME\"/*.toml; } >&2\nexit 1\n";
+    std::fs::write(&telltale, script).expect("a file");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&telltale, executable).expect("an executable");
+    let mut said = Vec::new();
+    for (program, passes) in [(telltale, false), (program(), true)] {
+        let program = program.display().to_string();
+        let connect = ["connect", "--home", &home, "--codex", &program];
+        let told = machine.ends(connect).await;
+        assert_eq!(told.status.success(), passes, "{told:?}");
+        said.extend(told_by(&connect, told));
+    }
+    said.extend(told_by(&["doctor"], machine.ends(["doctor"]).await));
+    let json = machine.ends(["doctor", "--json"]).await;
+    assert!(contains(&json.stdout, b"Codex goes through Baton"), "{json:?}");
+    // The path's secret has no business there either.
+    said.extend(told_by(&["doctor, as JSON"], json));
+    said
 }
 
 /// With another secret, a foreign Host, an Origin: and a token that isn't repeated either.
@@ -249,7 +321,7 @@ fn held(bytes: &[u8], secrets: &[String]) -> Option<String> {
             [
                 own(secret).to_owned(),
                 BASE64_STANDARD.encode(secret),
-                secret.replace('@', "%40"),
+                own(secret).replace('@', "%40"),
             ]
         })
         .collect();
