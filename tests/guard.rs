@@ -8,7 +8,7 @@ use std::{
 };
 
 use baton_engine::{
-    codex::{ConfigFile, Mode, Record},
+    codex::{Mode, Record},
     control::protocol::BaseUrls,
 };
 
@@ -42,8 +42,9 @@ fn connect(home: &Path, data: &Path) {
         openai_base_url: "http://127.0.0.1:1/secret/backend-api/codex".to_owned(),
         chatgpt_base_url: "http://localhost:1/secret/backend-api/".to_owned(),
     };
-    Record::open(data).add(home, Mode::Default).expect("a record");
-    let change = ConfigFile::of(home).connect(&urls, Mode::Default);
+    let record = Record::open(data);
+    record.add(home, Mode::Default).expect("a record");
+    let change = record.file(home).connect(&urls, Mode::Default);
     change.and_then(|change| change.make()).expect("connected");
 }
 

@@ -252,7 +252,7 @@ async fn the_cli_passes_the_self_test_in_every_mode_once() {
 async fn a_cli_that_works_in_part_is_connected_in_part() {
     let story = Story::begins(On::WebSocket).await;
     let serving = story.machine.serve(Some(0)).await;
-    let everything = "grep -q '^chatgpt_base_url.*#<baton>' \"$CODEX_HOME/config.toml\"";
+    let everything = "grep -q '^chatgpt_base_url.*#<baton ' \"$CODEX_HOME/config.toml\"";
     let program = failing(&story, everything);
     let connected = story.connect_tried(&program, &[]).await;
     assert_eq!(connected["homes"][0]["mode"], "requests", "{connected:#}");

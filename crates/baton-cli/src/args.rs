@@ -114,6 +114,9 @@ pub(crate) struct ConnectArgs {
     /// Only give what is connected a new secret in its URLs; the old one is no longer answered
     #[arg(long, conflicts_with_all = ["mode", "codex", "no_self_test", "homes", "dry_run"])]
     pub(crate) renew: bool,
+    /// Also where another Baton is connected, which then isn't any more
+    #[arg(long, conflicts_with = "renew")]
+    pub(crate) take_over: bool,
     #[command(flatten)]
     pub(crate) homes: HomeArgs,
 }

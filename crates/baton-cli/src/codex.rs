@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Display,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use baton_engine::{
     Options,
-    codex::{self, Change, ConfigFile, Connected, Mode, Record},
+    codex::{self, ANOTHER, Change, Connected, Mode, Owner, Record},
     control::{
         client::{Client, ConnectError},
         protocol::{BaseUrls, Command, Reply},
@@ -42,9 +43,7 @@ pub(crate) async fn connect(
         out.print(&text);
     }
     let record = Record::open(&options.data_dir);
-    let told = each(&homes, out, |home| {
-        connect_one(&record, home, &urls, mode, args.homes.dry_run)
-    });
+    let told = each(&homes, out, |home| connect_one(&record, home, &urls, mode, args));
     if out.json {
         out.print_json(&json!({
             "running": running,
@@ -80,6 +79,8 @@ pub(crate) struct Way {
     config: PathBuf,
     /// How it is connected, if it is; or why nobody knows.
     mode: Result<Option<Mode>, String>,
+    /// Than this one.
+    another: Option<Owner>,
 }
 
 /// Of every Codex that is known.
@@ -87,10 +88,11 @@ pub(crate) fn ways(data_dir: Option<&Path>) -> Result<Vec<Way>, Failure> {
     let options = Options::from_env(data_dir, None)?;
     let record = Record::open(&options.data_dir);
     let way = |home: PathBuf| {
-        let file = ConfigFile::of(&home);
+        let file = record.file(&home);
         Way {
             config: file.path().to_path_buf(),
             mode: file.connected().map_err(|error| error.to_string()),
+            another: file.connected_by_another().ok().flatten(),
         }
     };
     Ok(known_homes(&options, &record.list())?
@@ -102,6 +104,9 @@ pub(crate) fn ways(data_dir: Option<&Path>) -> Result<Vec<Way>, Failure> {
 impl Way {
     pub(crate) fn text(&self) -> String {
         let config = self.config.display();
+        if let (Ok(None), Some(another)) = (&self.mode, &self.another) {
+            return another_baton(config, another);
+        }
         match &self.mode {
             Ok(Some(Mode::Default)) => format!("Codex goes through Baton ({config})."),
             Ok(Some(Mode::Requests)) => format!("Codex's model requests go through Baton ({config})."),
@@ -116,8 +121,17 @@ impl Way {
     }
 
     pub(crate) fn json(&self) -> Value {
-        json!({ "config": self.config, "mode": self.mode.as_ref().ok(), "error": self.mode.as_ref().err() })
+        json!({
+            "config": self.config,
+            "mode": self.mode.as_ref().ok(),
+            "another_baton": self.another.is_some(),
+            "error": self.mode.as_ref().err(),
+        })
     }
+}
+
+fn another_baton(config: impl Display, another: &Owner) -> String {
+    format!("Codex goes through another Baton ({config}, by the lines with {another}): {ANOTHER}.")
 }
 
 /// Codex's own, and every other that is to be connected.
@@ -174,13 +188,17 @@ fn connect_one(
     home: &Path,
     urls: &BaseUrls,
     mode: Mode,
-    dry_run: bool,
+    args: &ConnectArgs,
 ) -> Result<Outcome, Failure> {
-    let file = ConfigFile::of(home);
-    let change = file.connect(urls, mode)?;
+    let file = record.file(home);
+    let change = if args.take_over {
+        file.take_over(urls, mode)?
+    } else {
+        file.connect(urls, mode)?
+    };
     let path = change.path.display();
     let mut json = json!({ "home": home, "config": change.path, "mode": mode, "changed": change.changes() });
-    if dry_run {
+    if args.homes.dry_run {
         return Ok(shown(json, &change));
     }
     // First, so that an end of Baton disconnects whatever comes of this.
@@ -216,7 +234,8 @@ fn connect_one(
 }
 
 fn disconnect_one(record: &Record, home: &Path, dry_run: bool) -> Result<Outcome, Failure> {
-    let change = ConfigFile::of(home).disconnect()?;
+    let file = record.file(home);
+    let change = file.disconnect()?;
     let path = change.path.display();
     let json = json!({ "home": home, "config": change.path, "changed": change.changes() });
     if dry_run {
@@ -230,6 +249,8 @@ fn disconnect_one(record: &Record, home: &Path, dry_run: bool) -> Result<Outcome
     })?;
     let text = if change.changes() {
         format!("Codex goes its own way again ({path}).")
+    } else if let Some(another) = file.connected_by_another()? {
+        another_baton(path, &another)
     } else {
         format!("Codex goes its own way already ({path}).")
     };

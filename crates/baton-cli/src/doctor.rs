@@ -9,7 +9,7 @@ use std::{
 
 use baton_engine::{
     Options,
-    codex::{self, Record},
+    codex::{self, Owner, Record},
     control::protocol::{BaseUrls, Command, Reply},
     doctor::{Check, CheckId, Outcome, Subject},
     store::private::Private,
@@ -89,6 +89,7 @@ fn broken(failure: &Failure) -> Check {
 
 /// Of every Codex that is known. `running`: the base URLs of a Baton that runs.
 async fn codex(options: &Options, running: Option<&BaseUrls>) -> Result<Vec<Check>, Failure> {
+    let owner = Owner::of(&options.data_dir);
     let record = Record::open(&options.data_dir).list();
     let mut homes = known_homes(options, &record)?;
     // A Codex that another shell or the desktop starts.
@@ -102,6 +103,7 @@ async fn codex(options: &Options, running: Option<&BaseUrls>) -> Result<Vec<Chec
     for path in &homes {
         let home = codex::Home {
             path,
+            owner: &owner,
             urls: urls.as_ref(),
             running: running.is_some(),
             to_be_connected: record.iter().any(|known| known.home == *path),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use baton_engine::codex::ConfigFile;
+use baton_engine::codex::{ConfigFile, Owner};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -63,7 +63,8 @@ impl Cli {
     }
 
     pub(crate) fn config(&self) -> ConfigFile {
-        ConfigFile::of(&self.home)
+        // No other Baton knows this home.
+        ConfigFile::of(&self.home, &Owner::of(&self.home))
     }
 
     /// What it says of itself, e.g. `codex-cli 0.169.0`; or why that isn't known.

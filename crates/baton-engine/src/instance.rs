@@ -14,13 +14,16 @@ use crate::store::files;
 
 const FILE: &str = "baton.lock";
 
-/// The first 12 hex digits of the hash of the data directory's one true path: what keychain entries and sockets of
-/// several Batons are told apart by. Make the directory first: links in its path can be followed only then.
+/// How long a [`tag`] is.
+pub(crate) const TAG: usize = 12;
+
+/// The first 12 hex digits of the hash of the data directory's one true path: what keychain entries, sockets and lines in
+/// Codex's configuration of several Batons are told apart by. Make the directory first: links in its path can be followed only then.
 pub fn tag(data_dir: &Path) -> String {
     let path = data_dir.canonicalize().or_else(|_| std::path::absolute(data_dir));
     let path = path.unwrap_or_else(|_| data_dir.to_path_buf());
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-    digest.iter().take(6).fold(String::new(), |mut hex, byte| {
+    digest.iter().take(TAG / 2).fold(String::new(), |mut hex, byte| {
         // Writing to a String can't fail.
         let _ = write!(hex, "{byte:02x}");
         hex
@@ -135,6 +138,6 @@ mod tests {
         std::os::unix::fs::symlink(&real, &link).unwrap();
         assert_eq!(tag(&real), tag(&link));
         assert_ne!(tag(&real), tag(dir.path()));
-        assert_eq!(tag(&real).len(), 12);
+        assert_eq!(tag(&real).len(), TAG);
     }
 }

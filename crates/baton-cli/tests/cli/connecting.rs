@@ -109,12 +109,16 @@ fn a_dry_run_shows_the_difference_and_changes_nothing() {
     place.codex_home(".codex", CONFIG);
     let _serving = place.serve();
     let said = place.connect(&["--dry-run"]).fine();
+    let set_aside = format!(
+        "+#<baton {}> openai_base_url = 'https://mine' # for now",
+        baton_engine::instance::tag(&place.data())
+    );
     for line in [
         "+++ ",
         "@@ -1,6 +1,10 @@",
         "+openai_base_url = \"http://127.0.0.1:",
         "-openai_base_url = 'https://mine' # for now",
-        "+#<baton> openai_base_url = 'https://mine' # for now",
+        &set_aside,
         "\\ No newline at end of file",
     ] {
         assert!(said.contains(line), "{line}: {said}");
@@ -232,6 +236,73 @@ fn a_configuration_that_can_not_be_told_a_new_secret_is_named() {
         "{said}"
     );
     assert_eq!(place.config(".codex"), broken);
+}
+
+/// Two data folders, one Codex: who is there stays, until it goes or is told to.
+#[test]
+fn a_second_baton_is_told_of_the_first_and_neither_touches_the_others_lines() {
+    let place = Place::new();
+    place.codex_home(".codex", CONFIG);
+    let data = place.path("other");
+    let other = data.to_str().unwrap();
+    let mut first = place.serve();
+    place.connect(&[]).fine();
+    let connected = place.config(".codex");
+    let serve_other = || place.serve_with(&["serve", "--data-dir", other, "--port", "0", "--json"]);
+
+    // The second comes, looks, and goes.
+    let mut second = serve_other();
+    let way_on = |said: &str| {
+        assert!(
+            said.contains("another Baton")
+                && said.contains("`baton disconnect --data-dir`")
+                && said.contains("--take-over"),
+            "{said}"
+        );
+    };
+    let refused = place.connect(&["--data-dir", other]);
+    assert_eq!(refused.status(), Some(1));
+    way_on(&refused.stderr());
+    way_on(&place.connect(&["--data-dir", other, "--dry-run"]).refused(1));
+    way_on(&place.baton(&["disconnect", "--data-dir", other]).fine());
+    way_on(&place.baton(&["status", "--data-dir", other]).fine());
+    let json = place.baton(&["status", "--data-dir", other, "--json"]).json();
+    assert_eq!(json["codex"][0]["another_baton"], true);
+    place.baton(&["stop", "--data-dir", other]).fine();
+    second.ended();
+    assert_eq!(place.config(".codex"), connected);
+
+    // Told so, it takes the place; the first one neither ends that nor fights for it.
+    let mut second = serve_other();
+    place.connect(&["--data-dir", other, "--take-over"]).fine();
+    let taken = place.config(".codex");
+    let said = second.said.clone();
+    let url = said["base_urls"]["openai_base_url"].as_str().unwrap();
+    assert!(
+        taken.contains(url) && !taken.contains(secret(&connected)),
+        "{taken}"
+    );
+    way_on(&place.baton(&["status"]).fine());
+    place.connect(&["--renew"]).fine();
+    place.baton(&["stop"]).fine();
+    first.ended();
+    let first = place.serve();
+    way_on(&place.baton(&["status"]).fine());
+    // Killed, with its guardian, and a guardian that is there in time.
+    drop(first);
+    place.baton(&["guard"]).fine();
+    assert_eq!(place.config(".codex"), taken);
+
+    // What it goes back to is what was there before either.
+    place.baton(&["stop", "--data-dir", other]).fine();
+    second.ended();
+    assert_eq!(place.config(".codex"), CONFIG);
+    let _first = place.serve();
+    let back = place.config(".codex");
+    assert!(
+        back.contains("http://127.0.0.1:") && !back.contains(url),
+        "{back}"
+    );
 }
 
 /// A Codex that does this when it is to answer.

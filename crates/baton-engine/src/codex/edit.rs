@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, Item, Table, Value};
 
-use super::lines::{Line, MARK, lines};
+use super::lines::{ANOTHER, Line, Owner, another, lines};
 use crate::{control::protocol::BaseUrls, toml};
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -60,42 +60,71 @@ pub enum EditError {
         "line {line}: `{key}` stands there in a form that can't be set aside; remove it, or choose another --mode"
     )]
     InTheWay { line: usize, key: String },
+    #[error("which another Baton has connected (by the lines with {0}): {advice}", advice = ANOTHER)]
+    AnotherBaton(Owner),
     #[error("Baton's lines couldn't be taken out again as they would have to be put in")]
     NoWayBack,
 }
 
-/// The text with these base URLs in it. `None`: there is no file.
-pub fn connect(text: Option<&str>, urls: &BaseUrls, mode: Mode) -> Result<String, EditError> {
-    let before = match text {
-        Some(text) => disconnect(text)?,
-        None => None,
-    };
-    let new = connect_new(before.as_deref(), urls, mode)?;
-    if disconnect(&new) != Ok(before) {
+/// The text with these base URLs in it, unless another Baton's are. `None`: there is no file.
+pub fn connect(text: Option<&str>, urls: &BaseUrls, mode: Mode, owner: &Owner) -> Result<String, EditError> {
+    let before = text.map_or(Ok(None), |text| disconnect(text, owner))?;
+    if let Some(another) = text.and_then(|text| connected_by_another(text, owner)) {
+        return Err(EditError::AnotherBaton(another));
+    }
+    connect_and_back(before, urls, mode, owner)
+}
+
+/// [`connect`], in the place of whichever Baton is connected.
+pub fn take_over(
+    text: Option<&str>,
+    urls: &BaseUrls,
+    mode: Mode,
+    owner: &Owner,
+) -> Result<String, EditError> {
+    let before = text.map_or(Ok(None), |text| undone(text, None))?;
+    connect_and_back(before, urls, mode, owner)
+}
+
+fn connect_and_back(
+    before: Option<String>,
+    urls: &BaseUrls,
+    mode: Mode,
+    owner: &Owner,
+) -> Result<String, EditError> {
+    let new = connect_new(before.as_deref(), urls, mode, owner)?;
+    // A line that was set aside may have hidden another mark, which no Baton writes.
+    if connected_by_another(&new, owner).is_some() || disconnect(&new, owner) != Ok(before) {
         return Err(EditError::NoWayBack);
     }
     Ok(new)
 }
 
-/// The text as it was before Baton, with what was edited since. `None`: Baton made the file, and nothing else is in it.
+/// The text as it was before this Baton, with what was edited since. `None`: Baton made the file, and nothing else is in
+/// it.
 ///
 /// Where a key that was set aside has been given another value since, the new one stays, and the old one as a comment.
-pub fn disconnect(text: &str) -> Result<Option<String>, EditError> {
+pub fn disconnect(text: &str, owner: &Owner) -> Result<Option<String>, EditError> {
+    undone(text, Some(owner))
+}
+
+/// `owner`: as for [`lines`].
+fn undone(text: &str, owner: Option<&Owner>) -> Result<Option<String>, EditError> {
     parse(text)?;
-    let restored = without(text, "");
+    let restored = without(text, owner, "");
     if restored.as_deref().is_none_or(|text| parse(text).is_ok()) {
         return Ok(restored);
     }
-    let commented = without(text, "# ");
+    let commented = without(text, owner, "# ");
     if let Some(text) = &commented {
         parse(text)?;
     }
     Ok(commented)
 }
 
-/// How the text is connected, if it is.
-pub fn connected(text: &str) -> Option<Mode> {
-    let modes: Vec<Mode> = lines(split_mark(text).1)
+/// How the text is connected to this Baton, if it is.
+pub fn connected(text: &str, owner: &Owner) -> Option<Mode> {
+    let modes: Vec<Mode> = lines(split_mark(text).1, Some(owner))
         .filter_map(|line| match line {
             Line::Ours(line) => Mode::of(line),
             Line::Theirs(_) | Line::Aside(_) => None,
@@ -109,8 +138,18 @@ pub fn connected(text: &str) -> Option<Mode> {
     }
 }
 
-/// `before` has no line of Baton's in it.
-fn connect_new(before: Option<&str>, urls: &BaseUrls, mode: Mode) -> Result<String, EditError> {
+/// The other Baton that has lines in the text.
+pub fn connected_by_another(text: &str, owner: &Owner) -> Option<Owner> {
+    another(split_mark(text).1, owner)
+}
+
+/// `before` has no line of any Baton's in it.
+fn connect_new(
+    before: Option<&str>,
+    urls: &BaseUrls,
+    mode: Mode,
+    owner: &Owner,
+) -> Result<String, EditError> {
     let text = before.unwrap_or_default();
     let document = parse(text)?;
     let keys = mode.keys(urls);
@@ -129,7 +168,7 @@ fn connect_new(before: Option<&str>, urls: &BaseUrls, mode: Mode) -> Result<Stri
     let put = |new: &mut String, line: &str| {
         new.push_str(line);
         new.push(' ');
-        new.push_str(MARK);
+        new.push_str(owner.mark());
         new.push_str(line_end);
     };
     put(
@@ -139,7 +178,7 @@ fn connect_new(before: Option<&str>, urls: &BaseUrls, mode: Mode) -> Result<Stri
     put(
         &mut new,
         &format!(
-            "# By hand: remove each line that ends in {MARK}, and \"{MARK} \" where a line begins with it."
+            "# By hand: remove each line that ends in {owner}, and \"{owner} \" where a line begins with it."
         ),
     );
     if before.is_none() {
@@ -151,7 +190,7 @@ fn connect_new(before: Option<&str>, urls: &BaseUrls, mode: Mode) -> Result<Stri
     let mut at = top;
     for line in text[top..].split_inclusive('\n') {
         if aside.iter().any(|lines| lines.contains(&at)) {
-            new.push_str(MARK);
+            new.push_str(owner.mark());
             new.push(' ');
         }
         new.push_str(line);
@@ -221,12 +260,12 @@ fn in_the_way(text: &str, span: Option<Range<usize>>, key: &str) -> EditError {
     }
 }
 
-/// Without Baton's lines; what was set aside follows `prefix`.
-fn without(text: &str, prefix: &str) -> Option<String> {
+/// Without the owner's lines; what was set aside follows `prefix`.
+fn without(text: &str, owner: Option<&Owner>, prefix: &str) -> Option<String> {
     let (mark, rest) = split_mark(text);
     let mut new = mark.to_owned();
     let (mut made, mut joined) = (false, None);
-    for line in lines(rest) {
+    for line in lines(rest, owner) {
         match line {
             Line::Theirs(line) => new.push_str(line),
             Line::Aside(line) => {

@@ -1,4 +1,4 @@
-//! The config.toml of a `CODEX_HOME`: read, and replaced as a whole. First the change, so that it can be shown; then, if
+//! The config.toml of a `CODEX_HOME`, as one of several Batons has it: read, and replaced as a whole. First the change, so that it can be shown; then, if
 //! nobody has written meanwhile, it is made.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 use super::{
     edit::{self, EditError, Mode},
     exposure,
-    lines::MARK,
+    lines::Owner,
     overrides,
 };
 use crate::{control::protocol::BaseUrls, doctor::Check, store::files};
@@ -19,6 +19,7 @@ const FILE: &str = "config.toml";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFile {
     path: PathBuf,
+    owner: Owner,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,13 +49,15 @@ pub struct Change {
     pub path: PathBuf,
     pub before: Option<String>,
     pub after: Option<String>,
+    owner: Owner,
 }
 
 impl ConfigFile {
-    /// Of this `CODEX_HOME`.
-    pub fn of(home: &Path) -> Self {
+    /// Of this `CODEX_HOME`, for this Baton.
+    pub fn of(home: &Path, owner: &Owner) -> Self {
         Self {
             path: home.join(FILE),
+            owner: owner.clone(),
         }
     }
 
@@ -62,25 +65,46 @@ impl ConfigFile {
         &self.path
     }
 
-    /// How it is connected, if it is.
+    /// How it is connected to this Baton, if it is.
     pub fn connected(&self) -> Result<Option<Mode>, ConfigError> {
-        Ok(self.text()?.as_deref().and_then(edit::connected))
+        let text = self.text()?;
+        Ok(text.and_then(|text| edit::connected(&text, &self.owner)))
+    }
+
+    /// The other Baton that it is connected to, if it is.
+    pub fn connected_by_another(&self) -> Result<Option<Owner>, ConfigError> {
+        let text = self.text()?;
+        Ok(text.and_then(|text| edit::connected_by_another(&text, &self.owner)))
     }
 
     pub fn connect(&self, urls: &BaseUrls, mode: Mode) -> Result<Change, ConfigError> {
+        self.edited(|text| edit::connect(text, urls, mode, &self.owner))
+    }
+
+    /// [`Self::connect`], in the place of whichever Baton is connected.
+    pub fn take_over(&self, urls: &BaseUrls, mode: Mode) -> Result<Change, ConfigError> {
+        self.edited(|text| edit::take_over(text, urls, mode, &self.owner))
+    }
+
+    fn edited(
+        &self,
+        edit: impl FnOnce(Option<&str>) -> Result<String, EditError>,
+    ) -> Result<Change, ConfigError> {
         if let Some(home) = self.path.parent().filter(|home| !home.is_dir()) {
             return Err(ConfigError::NoHome(home.to_path_buf()));
         }
         let before = self.text()?;
-        let after = edit::connect(before.as_deref(), urls, mode).map_err(|error| self.wrong(error))?;
+        let after = edit(before.as_deref()).map_err(|error| self.wrong(error))?;
         Ok(self.change(before, Some(after)))
     }
 
     pub fn disconnect(&self) -> Result<Change, ConfigError> {
         let before = self.text()?;
-        // One without anything of Baton's may be as broken as it likes.
+        // One without anything of this Baton's may be as broken as it likes.
         let after = match before.as_deref() {
-            Some(text) if text.contains(MARK) => edit::disconnect(text).map_err(|error| self.wrong(error))?,
+            Some(text) if text.contains(self.owner.mark()) => {
+                edit::disconnect(text, &self.owner).map_err(|error| self.wrong(error))?
+            }
             _ => before.clone(),
         };
         Ok(self.change(before, after))
@@ -100,6 +124,7 @@ impl ConfigFile {
             path: self.path.clone(),
             before,
             after,
+            owner: self.owner.clone(),
         }
     }
 
@@ -120,7 +145,7 @@ impl Change {
     /// What in this folder leads a connected Codex past Baton all the same.
     pub fn overrides(&self) -> Vec<Check> {
         let (text, home) = (self.after.as_deref().unwrap_or_default(), self.path.parent());
-        match (edit::connected(text), home) {
+        match (edit::connected(text, &self.owner), home) {
             (Some(mode), Some(home)) => overrides::of(home, text, mode),
             _ => Vec::new(),
         }
@@ -159,12 +184,12 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::codex::properties::urls;
+    use crate::codex::properties::{owner, urls};
 
     fn home_with(text: &str) -> (tempfile::TempDir, ConfigFile) {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join(FILE), text).unwrap();
-        let file = ConfigFile::of(home.path());
+        let file = ConfigFile::of(home.path(), &owner());
         (home, file)
     }
 
@@ -172,7 +197,7 @@ mod tests {
     fn a_file_that_baton_made_goes_with_it_unless_somebody_wrote_into_it() {
         for (written, left) in [("", None), ("model = \"m\"\n", Some("model = \"m\"\n"))] {
             let home = tempfile::tempdir().unwrap();
-            let file = ConfigFile::of(home.path());
+            let file = ConfigFile::of(home.path(), &owner());
             for port in [1, 2] {
                 file.connect(&urls(port), Mode::Default).unwrap().make().unwrap();
             }
@@ -225,7 +250,7 @@ mod tests {
     #[test]
     fn a_home_that_is_not_there_is_named() {
         let home = tempfile::tempdir().unwrap();
-        let file = ConfigFile::of(&home.path().join("nowhere"));
+        let file = ConfigFile::of(&home.path().join("nowhere"), &owner());
         let said = file.connect(&urls(1), Mode::Default).unwrap_err().to_string();
         assert!(said.contains("nowhere") && said.contains("--home"), "{said}");
         assert!(!file.disconnect().unwrap().changes());
@@ -240,7 +265,7 @@ mod tests {
         let (home, real) = (dir.path().join("home"), dir.path().join("dotfiles.toml"));
         fs::create_dir(&home).unwrap();
         symlink("../dotfiles.toml", home.join(FILE)).unwrap();
-        let file = ConfigFile::of(&home);
+        let file = ConfigFile::of(&home, &owner());
         let is_link = || fs::symlink_metadata(file.path()).unwrap().is_symlink();
 
         // The link leads nowhere yet.

@@ -5,7 +5,13 @@ use std::path::Path;
 use toml_edit::{Document, Item};
 use url::{Host, Url};
 
-use super::{edit, exposure, file::ConfigFile, layers, overrides};
+use super::{
+    edit, exposure,
+    file::ConfigFile,
+    layers,
+    lines::{ANOTHER, Owner},
+    overrides,
+};
 use crate::{
     control::protocol::BaseUrls,
     doctor::{Check, CheckId, Outcome, Subject},
@@ -15,6 +21,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Home<'a> {
     pub path: &'a Path,
+    /// This Baton.
+    pub owner: &'a Owner,
     /// Baton's, running or not; `None` where it has never run.
     pub urls: Option<&'a BaseUrls>,
     pub running: bool,
@@ -41,7 +49,7 @@ pub(super) fn check(id: CheckId, outcome: Outcome, said: impl Into<String>) -> C
 
 impl Home<'_> {
     pub fn checks(&self) -> Vec<Check> {
-        let file = ConfigFile::of(self.path);
+        let file = ConfigFile::of(self.path, self.owner);
         let name = file.path().display().to_string();
         let text = match file.text() {
             Ok(text) => text.unwrap_or_default(),
@@ -69,10 +77,19 @@ impl Home<'_> {
     fn config(&self, name: &str, text: &str, document: &Document<&str>, way: &Way) -> Check {
         let connect = format!("`baton connect --home {}`.", self.path.display());
         let one = |outcome, said: String| check(CheckId::Config, outcome, said);
-        let marked = edit::connected(text);
+        let marked = edit::connected(text, self.owner);
         if let Some(mut past) = marked.and_then(|mode| overrides::provider(text, document, mode)) {
             past.said = format!("{name}: {}", past.said);
             return past;
+        }
+        if let Some(another) = edit::connected_by_another(text, self.owner) {
+            let outcome = if self.to_be_connected {
+                Outcome::Problem
+            } else {
+                Outcome::Note
+            };
+            let said = format!("{name} is connected to another Baton (by the lines with {another}).");
+            return one(outcome, said).to_do(format!("To change that: {ANOTHER}."));
         }
         match way {
             Way::Baton(_) if !self.running => one(
@@ -178,7 +195,10 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::codex::{Mode, properties::urls};
+    use crate::codex::{
+        Mode,
+        properties::{owner, rival, urls},
+    };
 
     /// The first finding on a folder with this configuration.
     fn config(text: &str, running: bool, to_be_connected: bool) -> (Outcome, String) {
@@ -188,6 +208,7 @@ mod tests {
         let urls = urls(7);
         let home = Home {
             path: folder,
+            owner: &owner(),
             urls: Some(&urls),
             running,
             to_be_connected,
@@ -216,7 +237,7 @@ mod tests {
                 "Codex goes, as a provider of its own, through Baton",
             ),
         ] {
-            let text = edit::connect(Some("a = 1\n"), &urls(7), mode).unwrap();
+            let text = edit::connect(Some("a = 1\n"), &urls(7), mode, &owner()).unwrap();
             let expected = format!("{said} (~/config.toml).");
             assert_eq!(config(&text, true, true), (Outcome::Fine, expected), "{mode:?}");
             let (outcome, said) = config(&text, false, true);
@@ -231,8 +252,8 @@ mod tests {
 
     #[test]
     fn what_leads_elsewhere_is_named() {
-        let stale = edit::connect(None, &urls(8), Mode::Default).unwrap();
-        let past = edit::connect(Some("model_provider = 'x'\n"), &urls(7), Mode::Default).unwrap();
+        let stale = edit::connect(None, &urls(8), Mode::Default, &owner()).unwrap();
+        let past = edit::connect(Some("model_provider = 'x'\n"), &urls(7), Mode::Default, &owner()).unwrap();
         let half = format!(
             "openai_base_url = '{}'\nchatgpt_base_url = 'http://localhost:9/'",
             urls(7).openai_base_url
@@ -253,6 +274,21 @@ mod tests {
         ] {
             let found = config(text, true, false);
             assert!(found.0 == outcome && found.1.contains(said), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_is_connected_to_another_baton_is_a_problem_only_where_this_one_is_to_be() {
+        let another = edit::connect(None, &urls(7), Mode::Default, &rival()).unwrap();
+        for (to_be_connected, outcome) in [(true, Outcome::Problem), (false, Outcome::Note)] {
+            let found = config(&another, true, to_be_connected);
+            assert!(
+                found.0 == outcome
+                    && found
+                        .1
+                        .contains(&format!("another Baton (by the lines with {})", rival())),
+                "{found:?}"
+            );
         }
     }
 

@@ -34,27 +34,24 @@ pub(crate) fn disconnect_all(record: &Record) -> Kept {
 /// Those that are connected are to these base URLs now; [`Kept::done`] counts them alone.
 pub(crate) fn readdress_all(data_dir: &Path, urls: &BaseUrls) -> Kept {
     let record = Record::open(data_dir);
-    of(record.list().into_iter().filter(is_connected), |file, mode| {
-        file.connect(urls, mode)
-    })
-}
-
-/// One that can't be read is asked all the same: that is then told.
-fn is_connected(known: &Connected) -> bool {
-    !matches!(ConfigFile::of(&known.home).connected(), Ok(None))
+    let mut connected = record.list();
+    // One that can't be read is asked all the same: that is then told.
+    connected.retain(|known| !matches!(record.file(&known.home).connected(), Ok(None)));
+    of(&record, connected, |file, mode| file.connect(urls, mode))
 }
 
 fn each(record: &Record, change: impl Fn(&ConfigFile, Mode) -> Result<Change, ConfigError>) -> Kept {
-    of(record.list().into_iter(), change)
+    of(record, record.list(), change)
 }
 
 fn of(
-    known: impl Iterator<Item = Connected>,
+    record: &Record,
+    known: Vec<Connected>,
     change: impl Fn(&ConfigFile, Mode) -> Result<Change, ConfigError>,
 ) -> Kept {
     let mut kept = Kept::default();
     for Connected { home, mode } in known {
-        let file = ConfigFile::of(&home);
+        let file = record.file(&home);
         let mut made = Ok(());
         for _ in 0..TRIES {
             made = change(&file, mode).and_then(|change| change.make());

@@ -1,6 +1,6 @@
 //! Codex's own configuration: `config.toml` of a `CODEX_HOME`, connected to Baton and disconnected again.
 //!
-//! - `edit`: the text, changed; `lines`: which lines of it are Baton's
+//! - `edit`: the text, changed; `lines`: which lines of it are Baton's, and which Baton's
 //! - `file`: the file, replaced as a whole; `exposure`: who else could read the secret in it;
 //!   `overrides`: what leads Codex past Baton all the same
 //! - `record`: which files are to be connected while Baton runs; `keep`: they are, and only then
@@ -25,7 +25,7 @@ mod seen;
 mod tried;
 mod version;
 
-pub use edit::{EditError, Mode, connect, connected, disconnect};
+pub use edit::{EditError, Mode, connect, connected, connected_by_another, disconnect, take_over};
 pub use environment::environment;
 pub use file::{Change, ConfigError, ConfigFile};
 pub(crate) use guard::Guardian;
@@ -33,6 +33,7 @@ pub use guard::guard;
 pub use health::Home;
 pub(crate) use keep::{connect_all, disconnect_all, readdress_all};
 pub use layers::{MANAGED, managed, projects};
+pub use lines::{ANOTHER, Owner};
 pub use record::{Connected, Record};
 pub(crate) use seen::Seen;
 pub use tried::{Cli, Tried};

@@ -1,13 +1,13 @@
 //! What holds for every config.toml.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use proptest::prelude::{
     Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_assume, prop_oneof, proptest,
 };
 use toml_edit::{Document, Item};
 
-use super::{EditError, Mode, connect, connected, disconnect, lines::MARK};
+use super::{EditError, Mode, Owner};
 use crate::control::protocol::BaseUrls;
 
 pub(super) fn urls(port: u16) -> BaseUrls {
@@ -17,21 +17,44 @@ pub(super) fn urls(port: u16) -> BaseUrls {
     }
 }
 
+/// This Baton.
+pub(super) fn owner() -> Owner {
+    Owner::of(Path::new("/home/me/baton"))
+}
+
+/// Another one on this machine.
+pub(super) fn rival() -> Owner {
+    Owner::of(Path::new("/home/me/another"))
+}
+
+fn connect(text: Option<&str>, urls: &BaseUrls, mode: Mode) -> Result<String, EditError> {
+    super::connect(text, urls, mode, &owner())
+}
+
+fn disconnect(text: &str) -> Result<Option<String>, EditError> {
+    super::disconnect(text, &owner())
+}
+
+fn connected(text: &str) -> Option<Mode> {
+    super::connected(text, &owner())
+}
+
 const MODES: [Mode; 3] = [Mode::Default, Mode::Requests, Mode::Provider];
 /// Stands once in every file, outside of any table: what a person edits while connected.
 const EDITED: &str = "edited = 1";
 
 /// A value in one of TOML's forms; those of several lines look like what Baton reads.
 fn value() -> impl Strategy<Value = String> {
+    let mark = owner();
     prop_oneof![
         Just("\"text # no comment\"".to_owned()),
         Just("'literal \\'".to_owned()),
         Just("-1_000".to_owned()),
         Just("1979-05-27T07:32:00Z".to_owned()),
         Just(format!(
-            "\"\"\"\nopenai_base_url = 1 {MARK}\n{MARK} text\n\n[table]\"\"\""
+            "\"\"\"\nopenai_base_url = 1 {mark}\n{mark} text\n\n[table]\"\"\""
         )),
-        Just(format!("'''{MARK}\n# Baton made this file. {MARK}\n'''")),
+        Just(format!("'''{mark}\n# Baton made this file. {mark}\n'''")),
         Just("[ 1, # one\n\t2,\n  # two\n]".to_owned()),
         Just("{ a.b = 1, c = [ { d = \"e\" } ] }".to_owned()),
         "[ -~]{0,12}".prop_map(|text| format!("{text:?}")),
@@ -213,13 +236,36 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_harmed(text in "([ -~\n\r\t\u{feff}]|#<baton> ?|openai_base_url = |\"\"\"){0,40}") {
+    fn no_text_is_harmed(
+        text in "([ -~\n\r\t\u{feff}]|#<OURS> ?|#<THEIRS> ?|openai_base_url = |\"\"\"){0,40}"
+    ) {
+        let text = text.replace("#<OURS>", owner().mark()).replace("#<THEIRS>", rival().mark());
         for mode in MODES {
             if let Ok(new) = connect(Some(&text), &urls(1), mode) {
                 prop_assert!(has(&new, &urls(1), mode));
                 prop_assert_eq!(disconnect(&new), disconnect(&text));
             }
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_second_baton_neither_takes_out_nor_is_taken_out(text in config(), first in 0..3_usize, second in 0..3_usize) {
+        prop_assume!(Document::parse(text.as_str()).is_ok());
+        let taken = connect(Some(&text), &urls(1), MODES[first]).unwrap();
+        for mode in MODES {
+            let refused = super::connect(Some(&taken), &urls(2), mode, &rival());
+            prop_assert_eq!(refused, Err(EditError::AnotherBaton(owner())));
+        }
+        prop_assert_eq!(super::disconnect(&taken, &rival()).unwrap().unwrap(), taken.clone());
+        prop_assert_eq!(super::connected(&taken, &rival()), None);
+
+        let moved = super::take_over(Some(&taken), &urls(2), MODES[second], &rival()).unwrap();
+        prop_assert_eq!(&moved, &super::connect(Some(&text), &urls(2), MODES[second], &rival()).unwrap());
+        prop_assert_eq!(connected(&moved), None);
+        prop_assert_eq!(disconnect(&moved).unwrap().unwrap(), moved.clone());
+        prop_assert_eq!(super::disconnect(&moved, &rival()).unwrap().unwrap(), text);
     }
 }
 
@@ -241,16 +287,17 @@ fn the_default_looks_like_this() {
     let text =
         "#:schema https://example.com\nmodel = \"m\"\nopenai_base_url = 'https://mine' # for now\n[tui]\n";
     let new = connect(Some(text), &urls(1), Mode::Default).unwrap();
+    let new = new.replace(owner().mark(), "#<baton TAG>");
     assert_eq!(
         new,
         "#:schema https://example.com\n\
          # Codex goes through Baton; `baton disconnect` undoes it. A URL of Baton's holds a secret: treat it like a \
-         password. #<baton>\n\
-         # By hand: remove each line that ends in #<baton>, and \"#<baton> \" where a line begins with it. #<baton>\n\
-         openai_base_url = \"http://127.0.0.1:1/secret/backend-api/codex\" #<baton>\n\
-         chatgpt_base_url = \"http://localhost:1/secret/backend-api/\" #<baton>\n\
+         password. #<baton TAG>\n\
+         # By hand: remove each line that ends in #<baton TAG>, and \"#<baton TAG> \" where a line begins with it. #<baton TAG>\n\
+         openai_base_url = \"http://127.0.0.1:1/secret/backend-api/codex\" #<baton TAG>\n\
+         chatgpt_base_url = \"http://localhost:1/secret/backend-api/\" #<baton TAG>\n\
          model = \"m\"\n\
-         #<baton> openai_base_url = 'https://mine' # for now\n\
+         #<baton TAG> openai_base_url = 'https://mine' # for now\n\
          [tui]\n"
     );
 }
@@ -265,7 +312,7 @@ fn a_new_value_of_ones_own_is_kept_beside_the_old_one_as_a_comment() {
     .unwrap();
     let theirs = new
         .replace("127.0.0.1:1", "new")
-        .replace("codex\" #<baton>", "codex\"");
+        .replace(&format!("codex\" {}", owner()), "codex\"");
     assert_eq!(
         disconnect(&theirs).unwrap().unwrap(),
         "openai_base_url = \"http://new/secret/backend-api/codex\"\n# openai_base_url = 'https://old'\n"

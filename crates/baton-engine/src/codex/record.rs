@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::edit::Mode;
+use super::{edit::Mode, file::ConfigFile, lines::Owner};
 use crate::store::files;
 
 const FILE: &str = "connected.json";
@@ -24,6 +24,7 @@ pub struct Connected {
 #[derive(Debug)]
 pub struct Record {
     path: PathBuf,
+    owner: Owner,
     /// Released by the OS however the process ends. Absent where no file can be made: disconnecting goes on without.
     _lock: Option<File>,
 }
@@ -37,8 +38,14 @@ impl Record {
         }
         Self {
             path: data_dir.join(FILE),
+            owner: Owner::of(data_dir),
             _lock: lock.ok(),
         }
+    }
+
+    /// What is there of this folder of Codex's, to this Baton.
+    pub fn file(&self, home: &Path) -> ConfigFile {
+        ConfigFile::of(home, &self.owner)
     }
 
     /// A file that isn't there, or none of Baton's, names nobody: what is connected says so itself.
