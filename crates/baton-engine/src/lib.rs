@@ -30,7 +30,7 @@ pub mod net;
 pub mod options;
 pub mod proxy;
 mod settings;
-mod signin;
+pub mod signin;
 mod snapshot;
 pub mod store;
 mod toml;

@@ -28,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("answers", streams::answers),
     ("auth_json", sign_in::auth_json),
     ("body", engine::body),
+    ("callback", sign_in::callback),
     ("codex_config", codex::config),
     ("control", engine::control),
     ("error", streams::error),

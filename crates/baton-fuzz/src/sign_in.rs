@@ -2,12 +2,17 @@
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use baton_core::Timestamp;
-use baton_engine::grants::import::SignIn;
+use baton_engine::{
+    grants::import::SignIn,
+    signin::{self, Callback, NoCallback, Secrets},
+};
 use baton_wire::{
     auth_json::{self as wire_auth, AuthFileError},
     jwt as wire_jwt, oauth as wire_oauth, sign_in as wire_sign_in,
 };
 use secrecy::ExposeSecret;
+
+use url::{Url, form_urlencoded};
 
 use crate::{http_text, json::unambiguous};
 
@@ -139,4 +144,66 @@ pub(crate) fn oauth(data: &[u8]) {
             assert!(!whole, "tokens that aren't read");
         }
     }
+}
+
+/// What the browser comes back with, as a query and as an address that was pasted. It ends a sign-in only with that one's
+/// state, once, and with either a code or a reason; nothing is shown of it that could be markup.
+pub(crate) fn callback(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let secrets = Secrets {
+        verifier: "verifier".into(),
+        state: "mine".into(),
+    };
+    let asked = signin::read(text, &secrets);
+    let named = |wanted: &str| -> Vec<String> {
+        form_urlencoded::parse(text.as_bytes())
+            .filter(|(name, _)| name == wanted)
+            .map(|(_, value)| value.into_owned())
+            .collect()
+    };
+    let (states, codes, errors) = (named("state"), named("code"), named("error"));
+    let of_this = states == ["mine"];
+    match &asked {
+        Ok(Callback::Code(code)) => {
+            assert!(of_this && !code.expose_secret().is_empty());
+            assert_eq!(codes, [code.expose_secret()]);
+            assert!(errors.iter().all(String::is_empty));
+        }
+        Ok(Callback::Refused(reason)) => {
+            assert!(of_this && errors.len() == 1 && codes.iter().all(String::is_empty));
+            assert!((1..=64).contains(&reason.len()));
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            assert!(reason.bytes().all(plain), "{reason}");
+        }
+        Err(NoCallback::OtherSignIn) => assert!(states.len() == 1 && !of_this),
+        Err(NoCallback::Unreadable) => {
+            let one = |values: &[String]| values.len() == 1 && !values[0].is_empty();
+            let whole = of_this && ((one(&codes) && errors.is_empty()) || (one(&errors) && codes.is_empty()));
+            assert!(!whole || text.len() > 16 * 1024, "{text}");
+        }
+        Err(NoCallback::Twice) => panic!("a parser remembers nothing"),
+    }
+
+    match signin::pasted(text, &secrets) {
+        Ok(_) | Err(NoCallback::OtherSignIn) => {
+            let url = Url::parse(text.trim()).expect("an address");
+            assert_eq!(url.path(), "/auth/callback");
+        }
+        Err(NoCallback::Unreadable) => {}
+        Err(NoCallback::Twice) => panic!("a parser remembers nothing"),
+    }
+    // An address is read as its query is, whatever a browser would have written otherwise.
+    if text.trim() == text && !text.contains(['#', '\t', '\r', '\n']) {
+        let address = format!("http://localhost:1455/auth/callback?{text}");
+        assert_eq!(told(signin::pasted(&address, &secrets)), told(asked));
+    }
+}
+
+fn told(came: Result<Callback, NoCallback>) -> Result<(bool, String), NoCallback> {
+    came.map(|callback| match callback {
+        Callback::Code(code) => (true, code.expose_secret().to_owned()),
+        Callback::Refused(reason) => (false, reason.into()),
+    })
 }

@@ -13,7 +13,7 @@ const LONGEST: usize = 16 * 1024;
 const LONGEST_REASON: usize = 64;
 
 #[derive(Debug)]
-pub(super) enum Callback {
+pub enum Callback {
     Code(SecretString),
     /// The service's word for why there is no code; safe to show.
     Refused(Box<str>),
@@ -21,7 +21,7 @@ pub(super) enum Callback {
 
 /// It ends no sign-in: any page in the browser can send one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NoCallback {
+pub enum NoCallback {
     #[error(
         "that is no address which the sign-in page sends the browser to; it begins with http://localhost and holds a code"
     )]
@@ -35,7 +35,7 @@ pub(super) enum NoCallback {
 }
 
 /// What a person has pasted.
-pub(super) fn pasted(address: &str, secrets: &Secrets) -> Result<Callback, NoCallback> {
+pub fn pasted(address: &str, secrets: &Secrets) -> Result<Callback, NoCallback> {
     let url = Url::parse(address.trim()).map_err(|_| NoCallback::Unreadable)?;
     if url.path() != PATH {
         return Err(NoCallback::Unreadable);
@@ -44,7 +44,7 @@ pub(super) fn pasted(address: &str, secrets: &Secrets) -> Result<Callback, NoCal
 }
 
 /// Each parameter once, and with this sign-in's state.
-pub(super) fn read(query: &str, secrets: &Secrets) -> Result<Callback, NoCallback> {
+pub fn read(query: &str, secrets: &Secrets) -> Result<Callback, NoCallback> {
     if query.len() > LONGEST {
         return Err(NoCallback::Unreadable);
     }

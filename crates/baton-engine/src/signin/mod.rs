@@ -28,14 +28,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    attempt::Attempt,
-    callback::{Callback, NoCallback},
-    error::SignInError,
-    secrets::Secrets,
-    service::Polled,
-    site::Page,
-};
+use self::{attempt::Attempt, error::SignInError, service::Polled, site::Page};
 use crate::{
     admission::Admission,
     clock::Clock,
@@ -43,6 +36,8 @@ use crate::{
     grants::import::SignIn,
     proxy::{ListenError, Listener},
 };
+pub use callback::{Callback, NoCallback, pasted, read};
+pub use secrets::Secrets;
 pub(crate) use service::Service;
 
 /// For a person at a sign-in page.
@@ -201,7 +196,7 @@ impl SignIns {
     /// The address that the browser was sent to, where it can't come back by itself.
     pub(crate) async fn paste(&self, id: u64, address: &Pasted) -> Result<Reply, ControlError> {
         let attempt = self.attempt(id).await?;
-        let came = attempt.came_back(|secrets| callback::pasted(address.as_str(), secrets));
+        let came = attempt.came_back(|secrets| pasted(address.as_str(), secrets));
         match came {
             Ok(_) | Err(NoCallback::Twice) => Ok(Reply::SignIn {
                 sign_in: attempt.view(),

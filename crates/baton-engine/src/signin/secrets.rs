@@ -9,9 +9,9 @@ const BYTES: usize = 32;
 
 /// Whoever learns a code from the browser's address can do nothing with it: it is worth nothing without the verifier.
 #[derive(Debug)]
-pub(super) struct Secrets {
-    pub(super) verifier: SecretString,
-    pub(super) state: SecretString,
+pub struct Secrets {
+    pub verifier: SecretString,
+    pub state: SecretString,
 }
 
 impl Secrets {
