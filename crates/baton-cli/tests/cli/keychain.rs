@@ -1,6 +1,7 @@
 //! A session bus with a Secret Service on it, as a desktop has them.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::Path,
     process::{Child, Command, Stdio},
@@ -65,6 +66,15 @@ impl Keychain {
         let _ = self.service.wait();
         self.service = service(&self.environment);
         self.until(false);
+    }
+
+    /// The items of a service, by their places.
+    pub(crate) fn items(&self, service: &str) -> BTreeSet<String> {
+        let attributes = format!("dict:string:string:service,{service}");
+        let search = ["org.freedesktop.Secret.Service.SearchItems", &attributes];
+        let found = self.ask(SECRETS, "/org/freedesktop/secrets", &search);
+        let items = found.lines().filter(|line| line.contains(COLLECTION));
+        items.map(|line| line.trim().to_owned()).collect()
     }
 
     fn until(&self, locked: bool) {

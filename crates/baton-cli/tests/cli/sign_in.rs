@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
 };
@@ -121,6 +121,35 @@ fn a_keychain_that_is_absent_or_locked_is_told_of_before_anybody_signs_in() {
     assert_eq!(issuer.sim.log().entries().len(), 0);
     place.keychain.as_mut().unwrap().unlock();
     Done(place.add(&issuer, &["--label", "Personal"]).output().unwrap()).fine();
+}
+
+/// In a real Secret Service. What was allowed to an item would be lost with it.
+#[test]
+fn each_data_folder_has_items_of_its_own_and_a_renewed_sign_in_those_it_had() {
+    let (place, issuer) = (Place::with_keychain(), issuer());
+    let other = place.path("other");
+    let items = |data_dir: &Path| {
+        let service = format!("baton-{}", baton_engine::instance::tag(data_dir));
+        place.keychain.as_ref().unwrap().items(&service)
+    };
+    let add = |args: &[&str]| Done(place.add(&issuer, args).output().unwrap()).fine();
+    add(&["--label", "Personal"]);
+    let first = items(&place.data());
+    assert_eq!(first.len(), 2, "a grant and an access token: {first:?}");
+    let of_other = ["--data-dir", other.to_str().unwrap()];
+    add(&[&of_other[..], &["--label", "Personal"]].concat());
+    let second = items(&other);
+    assert!(
+        second.len() == 2 && first.is_disjoint(&second),
+        "{first:?} {second:?}"
+    );
+
+    let said = add(&["--label", "Personal"]);
+    assert!(said.contains("renewed"), "{said}");
+    assert_eq!(items(&place.data()), first);
+    let remove = [&["accounts", "remove", "Personal"], &of_other[..]].concat();
+    place.baton(&remove).fine();
+    assert_eq!((items(&place.data()), items(&other).len()), (first, 0));
 }
 
 #[test]

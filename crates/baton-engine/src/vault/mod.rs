@@ -17,6 +17,8 @@ pub use chunked::ChunkedVault;
 pub use keychain::Keychain;
 pub use memory::{MemoryVault, Mood};
 pub use os::KeyringVault;
+#[cfg(test)]
+pub(crate) use os::WINDOWS_UNITS;
 
 /// A keychain as Baton needs it. Calls may block (a locked keychain prompts): they run on a blocking thread with a
 /// time limit.

@@ -8,7 +8,7 @@ use super::{ChunkedVault, Vault, VaultError};
 use crate::instance;
 
 /// UTF-16 units that one Windows credential holds (CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 * 512 bytes).
-const WINDOWS_UNITS: usize = 1280;
+pub(crate) const WINDOWS_UNITS: usize = 1280;
 
 /// Baton's entries in the OS keychain, apart from those of a Baton with another data directory.
 #[derive(Debug)]
@@ -152,5 +152,44 @@ mod platform {
 
     pub(super) fn no_access(_: &(dyn Error + 'static)) -> VaultError {
         VaultError::Locked
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use dbus_secret_service::Error as Cause;
+    use keyring::Error;
+
+    use super::*;
+
+    #[test]
+    fn what_a_secret_service_lacks_is_told_apart() {
+        let failure = |cause: Cause| mapped(&Error::PlatformFailure(Box::new(cause)));
+        let no_access = |cause: Cause| mapped(&Error::NoStorageAccess(Box::new(cause)));
+        assert_eq!(failure(Cause::Unavailable), VaultError::Absent);
+        assert_eq!(no_access(Cause::Locked), VaultError::Locked);
+        assert_eq!(
+            no_access(Cause::Prompt),
+            VaultError::Locked,
+            "its prompt was closed"
+        );
+        for (refused, why) in [
+            (failure(Cause::Parse), "Parse"),
+            (no_access(Cause::NoResult), "default collection"),
+            (mapped(&Error::TooLong("password".to_owned(), 2560)), "2560"),
+        ] {
+            assert!(
+                matches!(&refused, VaultError::Refused(said) if said.contains(why)),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_that_an_error_holds_is_not_told() {
+        let error = mapped(&Error::BadEncoding(b"rt_secret".to_vec()));
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("secret") && !said.contains("114"), "{said}");
     }
 }

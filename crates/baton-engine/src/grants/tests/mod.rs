@@ -106,7 +106,11 @@ struct House {
 
 /// One account in the pool, nothing in the keychain.
 fn house() -> House {
-    let vault = Arc::new(MemoryVault::new());
+    house_with(MemoryVault::new())
+}
+
+fn house_with(vault: MemoryVault) -> House {
+    let vault = Arc::new(vault);
     let script = Arc::new(Script {
         answers: Mutex::default(),
         asked: Mutex::default(),
@@ -119,7 +123,7 @@ fn house() -> House {
     pool.add(Account::new(ID, identity(), "Work"), clock.now(), &mut Vec::new())
         .unwrap();
     let desk = Arc::new(Desk::new(pool, Arc::<TestClock>::clone(&clock)));
-    let grants = grants(&vault, &script, &clock, &desk);
+    let grants = grants(Arc::<MemoryVault>::clone(&vault), &script, &clock, &desk);
     House {
         vault,
         script,
@@ -129,15 +133,9 @@ fn house() -> House {
     }
 }
 
-fn grants(
-    vault: &Arc<MemoryVault>,
-    script: &Arc<Script>,
-    clock: &Arc<TestClock>,
-    desk: &Arc<Desk>,
-) -> Grants {
-    let keychain = Keychain::new(Arc::<MemoryVault>::clone(vault));
+fn grants(vault: Arc<dyn Vault>, script: &Arc<Script>, clock: &Arc<TestClock>, desk: &Arc<Desk>) -> Grants {
     Grants::with_issuer(
-        keychain,
+        Keychain::new(vault),
         Arc::<Script>::clone(script),
         Arc::<TestClock>::clone(clock),
         Arc::clone(desk),
@@ -169,7 +167,11 @@ impl House {
 
     /// The same keychain after a crash or a restart.
     fn restarted(&self) -> Grants {
-        grants(&self.vault, &self.script, &self.clock, &self.desk)
+        self.restarted_with(Arc::<MemoryVault>::clone(&self.vault))
+    }
+
+    fn restarted_with(&self, vault: Arc<dyn Vault>) -> Grants {
+        grants(vault, &self.script, &self.clock, &self.desk)
     }
 
     async fn signed_in(&self) -> Access {
