@@ -293,6 +293,58 @@ fn other_commands_are_answered_meanwhile_and_ctrl_c_leaves_nothing() {
     );
 }
 
+/// The same command where somebody can be asked, who types this.
+fn typed(command: &Command, input: &str) -> Done {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let line: Vec<_> = words.map(|word| format!("'{}'", word.display())).collect();
+    let mut terminal = Command::new("script");
+    terminal.args(["-q", "-e", "-c", &line.join(" "), "/dev/null"]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let mut child = terminal
+        .current_dir(command.get_current_dir().unwrap())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("util-linux is installed");
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    // The terminal stays until the command has ended.
+    let done = child.wait_with_output().unwrap();
+    drop(stdin);
+    Done(done)
+}
+
+#[test]
+fn a_person_is_asked_for_the_label_and_the_e_mail_never_becomes_one() {
+    let (place, issuer) = (Place::with_keychain(), issuer());
+    let question = "What to call this account (such as Personal, or Work)? ";
+    let nothing = typed(&place.add(&issuer, &[]), "\n");
+    let said = nothing.stdout();
+    assert_eq!(nothing.status(), Some(1), "{said}");
+    assert!(
+        said.contains(question) && said.contains("a label can't be empty"),
+        "{said}"
+    );
+    assert_eq!(issuer.sim.log().entries().len(), 0, "nobody was sent to sign in");
+
+    let done = typed(&place.add(&issuer, &[]), " Mine \n");
+    no_secrets(&done, &issuer);
+    let said = done.fine();
+    assert!(
+        said.contains(question) && said.contains("Mine is added; its grant is in the keychain."),
+        "{said}"
+    );
+    let accounts = place.baton(&["accounts", "list", "--json"]).json();
+    assert_eq!(accounts["accounts"][0]["label"], "Mine");
+    assert!(!accounts.to_string().contains('@'), "{accounts}");
+}
+
 #[test]
 fn a_label_is_never_made_up() {
     let (place, issuer) = (Place::new(), issuer());
