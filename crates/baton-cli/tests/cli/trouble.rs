@@ -11,7 +11,9 @@ const BROKEN: &str = "strategy = \"balanced\" # mine\nport = = 3\n";
 
 fn broken_settings(place: &Place) {
     fs::create_dir_all(place.data()).unwrap();
-    fs::write(place.data().join("settings.toml"), BROKEN).unwrap();
+    // In one step: a file that is just empty is a whole one.
+    fs::write(place.path("broken.toml"), BROKEN).unwrap();
+    fs::rename(place.path("broken.toml"), place.data().join("settings.toml")).unwrap();
 }
 
 #[track_caller]
