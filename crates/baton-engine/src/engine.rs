@@ -35,7 +35,7 @@ use crate::{
     signin::{Service, SignIns},
     snapshot::{self, Surroundings},
     store::{
-        Store, StoreError, Writer, files,
+        Store, StoreError, Writer,
         private::{Private, PrivateError},
         settings::{Settings, SettingsError},
     },
@@ -106,7 +106,8 @@ struct Inner {
 impl Engine {
     /// Serves: the proxy on loopback, and the control socket.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let mut built = Built::new(&options)?;
+        let lock = Lock::acquire_in_time(&options.data_dir).await?;
+        let mut built = Built::new(&options, lock)?;
         let mut moved = None;
         let listener = match (options.port, built.named_port, built.door.last_port()) {
             // Named on the command line or in the settings: just that one.
@@ -198,7 +199,7 @@ impl Engine {
 
     /// The same data with no listener and no socket: for a person's commands while no Baton runs.
     pub async fn offline(options: Options) -> Result<Self, StartError> {
-        let built = Built::new(&options)?;
+        let built = Built::new(&options, Lock::acquire(&options.data_dir)?)?;
         Ok(Self::assemble(&options, built, Box::new(|| 0), None))
     }
 
@@ -540,11 +541,7 @@ struct Built {
 }
 
 impl Built {
-    fn new(options: &Options) -> Result<Self, StartError> {
-        if let Err(error) = files::survive_size_limits() {
-            tracing::debug!(%error, "a file that may not grow would end Baton");
-        }
-        let lock = Lock::acquire(&options.data_dir)?;
+    fn new(options: &Options, lock: Lock) -> Result<Self, StartError> {
         let settings = Settings::load(&options.data_dir)?;
         let door = Arc::new(Door::new(Private::open(&options.data_dir)?));
         let store = Arc::new(Store::open_at(&options.data_dir, options.clock.now())?);

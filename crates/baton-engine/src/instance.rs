@@ -6,13 +6,21 @@ use std::{
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
     process,
+    time::Duration,
 };
 
 use sha2::{Digest, Sha256};
+use tokio::time;
 
-use crate::store::files;
+use crate::{
+    control::client::{Client, ConnectError},
+    store::files,
+};
 
 const FILE: &str = "baton.lock";
+/// For who holds the data directory without answering.
+const PATIENCE: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// How long a [`tag`] is.
 pub(crate) const TAG: usize = 12;
@@ -49,8 +57,29 @@ fn said(pid: Option<u32>) -> String {
 }
 
 impl Lock {
+    /// A command holds the data directory for a moment where no Baton runs, and so does one that is just ending: neither
+    /// answers, and both are waited for.
+    pub(crate) async fn acquire_in_time(data_dir: &Path) -> Result<Self, InstanceError> {
+        let until = time::Instant::now() + PATIENCE;
+        loop {
+            let error = match Self::acquire(data_dir) {
+                Err(error @ InstanceError::Running { .. }) => error,
+                done => return done,
+            };
+            let answered = !matches!(Client::connect(data_dir).await, Err(ConnectError::NotRunning));
+            if answered || time::Instant::now() >= until {
+                return Err(error);
+            }
+            time::sleep(AGAIN).await;
+        }
+    }
+
     /// Makes the data directory where it isn't there yet.
     pub fn acquire(data_dir: &Path) -> Result<Self, InstanceError> {
+        // Before the first file that is written.
+        if let Err(error) = files::survive_size_limits() {
+            tracing::debug!(%error, "a file that may not grow would end Baton");
+        }
         let path = data_dir.join(FILE);
         let failed = |source| InstanceError::Io {
             path: path.clone(),
@@ -116,6 +145,24 @@ mod tests {
         drop(lock);
         assert!(!is_held(dir.path()));
         Lock::acquire(dir.path()).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_starts_waits_for_a_command_that_is_just_at_it_but_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let command = Lock::acquire(dir.path()).unwrap();
+        let ends = tokio::spawn(async move {
+            time::sleep(PATIENCE / 2).await;
+            drop(command);
+        });
+        let started = Lock::acquire_in_time(dir.path()).await.unwrap();
+        assert!(ends.is_finished());
+
+        let before = time::Instant::now();
+        let error = Lock::acquire_in_time(dir.path()).await.unwrap_err();
+        assert!(matches!(error, InstanceError::Running { .. }));
+        assert!(before.elapsed() >= PATIENCE);
+        drop(started);
     }
 
     #[test]
