@@ -10,7 +10,7 @@ TOOLS := source scripts/tools.sh;
 
 .PHONY: help
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: demo
 demo: ## Watch Baton pass from one simulated account to the next; no account or network needed
@@ -55,7 +55,15 @@ bench: ## Measure what Baton costs beside nginx and no proxy; writes docs/perfor
 	@$(TOOLS) cargo build --release --locked --package baton-bench --package baton-cli --package baton-sim; \
 		"$${CARGO_TARGET_DIR:-target}/release/baton-bench" --write docs/performance.md
 
+.PHONY: package
+package: ## Build the .deb and .rpm into packaging/build/packages
+	@scripts/package $(ARGS)
+
+.PHONY: package-test
+package-test: ## Install, use and remove the .deb in a clean Debian root; needs root and debootstrap
+	@scripts/package-test $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was built
 	@$(TOOLS) cargo clean
-	@rm -rf ui/dist gen
+	@rm -rf ui/dist gen packaging/build

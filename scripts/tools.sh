@@ -9,9 +9,11 @@ fi
 
 BATON_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/baton
 BATON_CODEX_VERSION=0.169.0
+BATON_TAURI_VERSION=2.12.5
 BATON_CARGO_FUZZ=0.13.2
 # Clones share one copy: it is 400 MB. Tests and measurements find it by this variable.
 export BATON_CODEX_DIR=$BATON_CACHE/codex-$BATON_CODEX_VERSION
+BATON_TAURI_DIR=$BATON_CACHE/tauri-$BATON_TAURI_VERSION
 
 # A fresh clone for each run would compile everything each time.
 if [ "${CI:-}" = true ] && [ -z "${CARGO_TARGET_DIR:-}" ]; then
