@@ -52,30 +52,46 @@ const usable = (account: AccountView) => account.state.state === 'eligible' || a
 
 const find = (snapshot: Snapshot, id: AccountId | null) => snapshot.accounts.find((account) => account.id === id);
 
+export interface Headline {
+  kicker: string;
+  icon: 'active' | 'pinned' | 'next' | 'out' | 'swap' | 'info';
+  title: string;
+  detail: string;
+}
+
 /** The first line of the window: who serves, and what follows. */
-export function headline(snapshot: Snapshot, words: Words): { title: string; detail: string } {
+export function headline(snapshot: Snapshot, words: Words): Headline {
   const active = find(snapshot, snapshot.active);
   const next = find(snapshot, snapshot.next);
+  if (snapshot.bypassed) {
+    const detail = 'Requests pass as if Baton weren’t there.';
+    return { kicker: 'Bypassed', icon: 'swap', title: 'Codex’s own sign-in', detail };
+  }
   if (snapshot.pinned !== null && active) {
-    return { title: `Use only ${active.label}`, detail: 'No failover: nobody takes over when it can’t serve.' };
+    const detail = usable(active) ? 'Nobody takes over when it can’t serve.' : `It can’t serve: ${active.state_text}.`;
+    return { kicker: 'Use only this (no failover)', icon: 'pinned', title: active.label, detail };
   }
   if (active && next && active.state.state === 'cooling_down') {
     const why = active.state.reason === 'throttled' ? 'throttled' : 'server errors';
     return {
+      kicker: 'Temporary failover',
+      icon: 'next',
       title: `Temporarily on ${next.label}`,
-      detail: `${active.label} ${why}; it stays the active account and goes on ${words.time(active.state.until)}.`,
+      detail: `${active.label}: ${why}. It stays the active account and goes on ${words.time(active.state.until)}.`,
     };
   }
   if (snapshot.accounts.length > 0 && !snapshot.accounts.some(usable)) {
     const earliest = earliestReturn(snapshot);
-    return {
-      title: 'No account can serve',
-      detail: earliest === null ? 'No return is known.' : `The first is back ${words.time(earliest)}.`,
-    };
+    const detail = earliest === null ? 'No return is known.' : `The first is back ${words.time(earliest)}.`;
+    return { kicker: 'Waiting', icon: 'out', title: 'No account can serve', detail };
   }
-  const detail = next ? `Next: ${next.label}` : 'Nobody else can take over.';
-  if (!active) return { title: 'No account is active yet', detail: next ? detail : 'The first request decides.' };
-  return { title: active.label, detail };
+  if (!active) {
+    const detail = next ? `Next: ${next.label}` : 'The first request decides.';
+    return { kicker: 'Ready', icon: 'info', title: 'No account is active yet', detail };
+  }
+  const follows = next ? `Next: ${next.label}` : 'Nobody else can take over.';
+  const detail = usable(active) ? follows : `It can’t serve: ${active.state_text}. ${follows}`;
+  return { kicker: 'Active', icon: 'active', title: active.label, detail };
 }
 
 /** When the first of those that come back by themselves does. */

@@ -2,7 +2,7 @@
  * The page with a scenario instead of a host: `mock.html?scenario=two&place=settings`, under `npm run dev` and in
  * `scripts/ui-pictures`. `theme` overrides the appearance, `do` plays a step (see below).
  */
-import { mount } from 'svelte';
+import { mount, tick } from 'svelte';
 import App from '../App.svelte';
 import { Clock } from '../lib/clock.svelte';
 import type { Appearance } from '../lib/protocol';
@@ -28,6 +28,7 @@ for (const name of query.get('do')?.split('|') ?? []) {
     (each) => (each.getAttribute('aria-label') ?? each.textContent ?? '').trim().startsWith(name),
   );
   named?.click();
+  await tick();
   const field = document.querySelector<HTMLInputElement>('dialog[open] input[type=text]');
   if (field && !field.value) {
     field.value = 'Work';

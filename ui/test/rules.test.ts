@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { earliestReturn, headline, remedy, role, shared } from '../src/lib/accounts';
+import { byDay, filtered, keys, withEvent } from '../src/lib/activity';
+import { gapAt, positionInGap, step } from '../src/lib/order';
+import { place } from '../src/lib/place';
+import { size } from '../src/lib/size';
+import { steps } from '../src/lib/steps';
+import { wordsOf } from '../src/lib/words';
+import { account, exhausted, NOW, SCENARIOS, snapshot, type ScenarioName } from '../src/mock/scenarios';
+
+describe('the order', () => {
+  test('ends at its ends', () => {
+    expect([step(1, -1, 3), step(1, 1, 3), step(3, 1, 3)]).toEqual([null, 2, null]);
+  });
+
+  test('a drop goes where the line was shown', () => {
+    const middles = [50, 150, 250];
+    expect([10, 100, 151, 400].map((y) => gapAt(y, middles))).toEqual([0, 1, 2, 3]);
+    // The second of three: above the first, beside itself twice, below the third.
+    expect([0, 1, 2, 3].map((gap) => positionInGap(gap, 2))).toEqual([1, null, null, 3]);
+  });
+});
+
+describe('the headline', () => {
+  const says = (name: ScenarioName) => {
+    const of = SCENARIOS[name]().snapshot;
+    return of && headline(of, wordsOf(of, NOW));
+  };
+
+  test.each<[ScenarioName, string, string]>([
+    ['two', 'Personal', 'Next: Work'],
+    ['one', 'Personal', 'Nobody else can take over.'],
+    ['pinned', 'Work', 'Nobody takes over'],
+    ['failover', 'Temporarily on Work', 'Personal: throttled'],
+    ['bypassed', 'Codex’s own sign-in', 'Requests pass'],
+    ['braked', 'Personal', 'It can’t serve: Needs you'],
+    ['exhausted', 'No account can serve', 'The first is back 16:40.'],
+  ])('of %s', (name, title, detail) => {
+    expect(says(name)?.title).toBe(title);
+    expect(says(name)?.detail).toContain(detail);
+  });
+});
+
+test('the first to come back is known only where a return is', () => {
+  expect(earliestReturn(snapshot([account(1, 'A', { state: exhausted(null) })]))).toBeNull();
+  const two = [account(1, 'A', { state: exhausted(NOW + 9) }), account(2, 'B', { state: exhausted(NOW + 5) })];
+  expect(earliestReturn(snapshot(two))).toBe(NOW + 5);
+});
+
+test('a badge tells the active account from the next', () => {
+  const of = snapshot([account(1, 'A'), account(2, 'B'), account(3, 'C')]);
+  expect(of.accounts.map((each) => role(each, of))).toEqual(['active', 'next', null]);
+  const pinned = { ...of, pinned: 2, active: 2, next: 3 };
+  expect(pinned.accounts.map((each) => role(each, pinned))).toEqual([null, 'pinned', null]);
+});
+
+test('signing in again is offered only for what it mends', () => {
+  const needs = (reason: 'grant_refused' | 'deactivated_workspace') =>
+    remedy(account(1, 'A', { state: { state: 'needs_attention', reason } }));
+  expect([needs('grant_refused'), needs('deactivated_workspace')]).toEqual(['sign_in', null]);
+});
+
+test('a value is everybody’s only where all have it', () => {
+  const accounts = [account(1, 'A'), account(2, 'B', { threshold: 95 })];
+  expect(shared(accounts, (each) => each.threshold)).toBeNull();
+  expect(shared(accounts, (each) => each.reserve)).toBe(false);
+  expect(shared([], () => 1)).toBeNull();
+});
+
+describe('activity', () => {
+  const { entries } = SCENARIOS.two();
+
+  test('is filtered by kind and by account, both sides of a switch', () => {
+    expect(filtered(entries, 'requests', null).every((entry) => entry.entry === 'request')).toBe(true);
+    const switches = filtered(entries, 'switches', 2);
+    expect(switches.map((entry) => entry.entry === 'event' && entry.event.kind.event)).toEqual([
+      'switched',
+      'temporary_failover',
+    ]);
+  });
+
+  test('stands under its days, newest first', () => {
+    expect(byDay(entries, NOW).map(({ title }) => title)).toEqual(['Today', 'Yesterday', 'Thu 19 Nov']);
+  });
+
+  test('an event that came live isn’t there twice', () => {
+    const [first] = filtered(entries, 'switches', null);
+    if (!first) throw new Error('there is one');
+    expect(withEvent(entries, first, 99)).toBe(entries);
+    const live = { entry: 'event', event: { at: NOW, kind: { event: 'serving' } } } as const;
+    expect(withEvent(entries, live, 3)).toEqual([live, ...entries.slice(0, 2)]);
+  });
+
+  test('entries that are the same to the letter are told apart', () => {
+    const [first] = entries;
+    if (!first) throw new Error('there is one');
+    expect(new Set(keys([first, first])).size).toBe(2);
+  });
+});
+
+test('a notification’s place opens what it is about', () => {
+  expect(place('account/3')).toEqual({ view: 'now', account: 3 });
+  expect(place('settings')).toEqual({ view: 'settings', account: null });
+  expect(place('nowhere')).toEqual({ view: 'now', account: null });
+});
+
+test('the steps are done one by one', () => {
+  const done = (name: ScenarioName) => steps(SCENARIOS[name]().snapshot ?? snapshot([])).map((each) => each.done);
+  expect([done('empty'), done('one'), done('two')]).toEqual([
+    [false, false, false],
+    [true, false, false],
+    [true, true, true],
+  ]);
+});
+
+test('sizes are read at a glance', () => {
+  expect([999, 1_843_200, 12_400_000].map(size)).toEqual(['999 bytes', '1.8 MB', '12 MB']);
+});
