@@ -19,6 +19,7 @@ demo: ## Watch Baton pass from one simulated account to the next; no account or 
 .PHONY: run
 run: ## Start the desktop application
 	@scripts/setup run
+	@$(MAKE) --no-print-directory ui/dist/assets
 	@$(TOOLS) cargo run --locked --package baton-desktop -- $(ARGS)
 
 .PHONY: test
@@ -27,6 +28,8 @@ test: ## Check everything: formatting, lints, tests. Needs no display
 	@# The crates of other platforms too: their licences are read offline.
 	@$(TOOLS) cargo fetch --locked
 	@$(MAKE) --no-print-directory lint
+	@npm --prefix ui test
+	@$(MAKE) --no-print-directory ui/dist/assets
 	@# The end-to-end tests run the program itself.
 	@$(TOOLS) cargo build --locked --package baton-cli
 	@# A thousand idle sockets have four ends each in the tests' one process.
@@ -44,10 +47,15 @@ fuzz: ## Fuzz every parser for BATON_FUZZ_SECONDS each (30: some ten minutes); A
 	@scripts/fuzz run $(ARGS)
 
 .PHONY: lint
-lint: ## Check formatting and lints only
+lint: ## Check formatting, lints and the page's types only
+	@npm --prefix ui run check
 	@$(TOOLS) cargo fmt --all --check
 	@$(TOOLS) cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@$(TOOLS) cargo clippy --locked --workspace --all-targets -- $$(baton_deny_warnings)
+
+# The window's page. Not by its index.html: where there is none, build.rs puts a placeholder there.
+ui/dist/assets: $(shell find ui/src ui/index.html ui/package-lock.json ui/svelte.config.js ui/vite.config.ts -type f)
+	@npm --prefix ui run build
 
 .PHONY: bench
 bench: ## Measure what Baton costs beside nginx and no proxy; writes docs/performance.md's table

@@ -17,6 +17,8 @@ export default defineConfig(({ mode }) => ({
   test: {
     environment: 'jsdom',
     include: ['test/**/*.test.ts'],
+    // axe takes its time over twenty accounts on a busy machine.
+    testTimeout: 60_000,
     setupFiles: ['test/setup.ts'],
     // Clock times are written in the machine's zone.
     env: { TZ: 'UTC' },
