@@ -47,6 +47,16 @@ describe('the store', () => {
     expect([baton.phase, baton.snapshot?.accounts.length]).toEqual(['here', 2]);
   });
 
+  test('an answer that was on its way when Baton went brings nothing back', async () => {
+    const of = host();
+    const baton = new Baton(of, new Clock(() => NOW));
+    await baton.open();
+    of.tell({ message: 'changed' });
+    of.tell({ message: 'away' });
+    await settle();
+    expect([baton.phase, baton.snapshot]).toEqual(['away', null]);
+  });
+
   test('asks nothing while nobody can see the page, and once when somebody can', async () => {
     const of = host();
     const baton = new Baton(of, new Clock(() => NOW));

@@ -65,6 +65,7 @@ describe('a strategy', () => {
     await fireEvent.click(balanced);
     expect((await screen.findByRole('alert')).textContent).toContain('settings.toml');
     expect(balanced.checked).toBe(false);
+    expect(screen.getByRole<HTMLInputElement>('radio', { name: /^Sequential/ }).checked).toBe(true);
     host.refuses.clear();
     await fireEvent.click(balanced);
     await waitFor(() => expect(balanced.checked).toBe(true));
@@ -93,6 +94,7 @@ describe('dialogs', () => {
     await fireEvent.click(within(dialog).getByRole('button', { name: 'Cancel' }));
     expect(screen.queryByRole('dialog')).toBeNull();
     expect(asked(host)).toEqual([]);
+    expect(document.activeElement?.getAttribute('aria-label')).toBe('Actions for Work');
     await menu('Work', 'Remove…');
     await fireEvent.click(screen.getByRole('button', { name: 'Remove' }));
     await waitFor(() => expect(order()).toEqual(['Personal']));

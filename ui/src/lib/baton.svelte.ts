@@ -30,6 +30,8 @@ export class Baton {
   #again = false;
   /** Changes that came while nobody could see the page. */
   #missed = false;
+  /** Goes up when Baton goes: what was asked before is no answer any more. */
+  #gone = 0;
 
   constructor(
     readonly host: Host,
@@ -57,6 +59,7 @@ export class Baton {
   hear(told: Told) {
     switch (told.message) {
       case 'away':
+        this.#gone += 1;
         this.phase = 'away';
         this.snapshot = null;
         this.entries = null;
@@ -99,8 +102,10 @@ export class Baton {
   }
 
   async #ask() {
+    const gone = this.#gone;
     try {
       const reply = await this.host.call({ command: 'status' });
+      if (gone !== this.#gone) return;
       if (reply.reply === 'status') {
         this.snapshot = reply.snapshot;
         this.phase = 'here';
@@ -110,7 +115,7 @@ export class Baton {
       if (this.follows.why) await this.loadWhy();
     } catch (thrown) {
       // Whoever is away said so, and says when that ends.
-      if (this.phase === 'away') return;
+      if (gone !== this.#gone || this.phase === 'away') return;
       this.error = controlError(thrown);
       if (this.snapshot === null) this.phase = 'failed';
     }

@@ -125,6 +125,7 @@ export class MockHost implements Host {
         return { reply: 'why', next: decision(now), last: { ...decision(now), at: NOW - 60_000 } };
       case 'switch':
         now.active = named?.id ?? null;
+        now.next = now.accounts.find((each) => each !== named && each.state.state === 'eligible')?.id ?? null;
         now.pinned = null;
         now.braked = false;
         return done(`Switched to ${named?.label}.`);

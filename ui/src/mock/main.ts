@@ -35,3 +35,5 @@ for (const name of query.get('do')?.split('|') ?? []) {
     field.dispatchEvent(new Event('input', { bubbles: true }));
   }
 }
+// `scripts/ui-pictures` waits for that.
+requestAnimationFrame(() => (document.title = 'Ready'));
