@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { earliestReturn, headline, remedy, role, shared } from '../src/lib/accounts';
 import { byDay, filtered, keys, withEvent } from '../src/lib/activity';
+import { notes } from '../src/lib/notes';
 import { gapAt, positionInGap, step } from '../src/lib/order';
 import { place } from '../src/lib/place';
 import { size } from '../src/lib/size';
@@ -45,6 +46,17 @@ test('the first to come back is known only where a return is', () => {
   expect(earliestReturn(snapshot([account(1, 'A', { state: exhausted(null) })]))).toBeNull();
   const two = [account(1, 'A', { state: exhausted(NOW + 9) }), account(2, 'B', { state: exhausted(NOW + 5) })];
   expect(earliestReturn(snapshot(two))).toBe(NOW + 5);
+});
+
+test('a card says what is set, and what is in the bank', () => {
+  const says = (more: Parameters<typeof account>[2]) => notes(account(1, 'A', more), NOW);
+  expect(says({})).toBe('');
+  expect(says({ threshold: 95, window_thresholds: [[300, 100]], reserve: true })).toBe(
+    'Set aside at 5 % left · 5 h: never set aside · kept in reserve',
+  );
+  const day = 86_400_000;
+  expect(says({ banked: { count: 2, expire: [NOW + 5 * day] } })).toBe('2 resets in the bank, the first expires Fri 14:30');
+  expect(says({ banked: { count: 1, expire: [] } })).toBe('1 reset in the bank');
 });
 
 test('a badge tells the active account from the next', () => {
