@@ -22,6 +22,19 @@ test.each(scenarioNames)('axe finds nothing in %s', async (name) => {
   }
 });
 
+test('axe finds nothing in the check-up, and in adding a linked account', async () => {
+  open('linked', 'settings');
+  (await screen.findByRole('button', { name: 'Run the check-up' })).click();
+  await screen.findByRole('button', { name: 'Check again' });
+  for (const each of document.querySelectorAll('details')) each.open = true;
+  expect(await findings()).toEqual([]);
+  screen.getByRole('button', { name: 'Now' }).click();
+  (await screen.findByRole('button', { name: 'Add account' })).click();
+  (await screen.findByLabelText(/Use a sign-in that Codex already has/)).click();
+  await screen.findByText(/Baton only reads this file/);
+  expect(await findings()).toEqual([]);
+});
+
 test.each(['Rename…', 'Limits…', 'Sign in again…', 'Remove…'])('axe finds nothing in the dialog of %s', async (item) => {
   open('three');
   (await screen.findByRole('button', { name: 'Actions for Work' })).click();

@@ -1,6 +1,6 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, test } from 'vitest';
-import { asked, open } from './stage';
+import { asked, open, settle } from './stage';
 
 const card = async (label: string) => (await screen.findByRole('article', { name: label })) as HTMLElement;
 const order = () => screen.getAllByRole('article').map((each) => within(each).getByRole('heading').textContent);
@@ -209,6 +209,121 @@ test('the explanation has a line on every account', async () => {
 test('a notification’s account has the focus', async () => {
   open('three', 'account/2');
   await waitFor(() => expect(document.activeElement?.id).toBe('account-2'));
+});
+
+describe('a linked account', () => {
+  test('is added with the file that Codex has, from the root', async () => {
+    const { host } = open('two');
+    await fireEvent.click(await screen.findByRole('button', { name: 'Add account' }));
+    await fireEvent.input(screen.getByLabelText('What to call it'), { target: { value: 'Laptop' } });
+    await fireEvent.click(screen.getByLabelText(/Use a sign-in that Codex already has/));
+    expect(screen.getByText(/Baton only reads this file/)).toBeTruthy();
+    await fireEvent.click(screen.getByRole('button', { name: 'Link it' }));
+    expect(await screen.findByText(/^Laptop is linked to/)).toBeTruthy();
+    expect(asked(host)).toEqual([{ command: 'add_link', path: '/home/alex/.codex/auth.json', label: 'Laptop' }]);
+  });
+
+  test('that the engine refuses says why, and its path can be mended', async () => {
+    const { host } = open('two');
+    host.refuses.set('add_link', 'there is no /home/alex/.codex/auth.json: sign in there with `codex login`');
+    await fireEvent.click(await screen.findByRole('button', { name: 'Add account' }));
+    await fireEvent.input(screen.getByLabelText('What to call it'), { target: { value: 'Laptop' } });
+    await fireEvent.click(screen.getByLabelText(/Use a sign-in that Codex already has/));
+    await fireEvent.click(screen.getByRole('button', { name: 'Link it' }));
+    expect((await screen.findByRole('alert')).textContent).toContain('sign in there with codex login');
+    expect(screen.getByLabelText<HTMLInputElement>(/Codex’s auth.json/).value).toBe('~/.codex/auth.json');
+  });
+
+  test('says on its card whose file it is, and removing it leaves that alone', async () => {
+    open('linked');
+    expect((await card('Personal')).textContent).toContain('Linked: /home/alex/.codex/auth.json — renewed by the Codex that owns it');
+    expect((await card('Side project')).textContent).not.toContain('Linked');
+    // Its owner has to renew it: no button of the window does.
+    expect(within(await card('Work')).queryByRole('button', { name: /Sign in again/ })).toBeNull();
+    await menu('Personal', 'Remove…');
+    expect(screen.getByRole('dialog').textContent).toContain('/home/alex/.codex/auth.json is left as it is');
+  });
+});
+
+describe('the check-up', () => {
+  const run = async () => fireEvent.click(await screen.findByRole('button', { name: 'Run the check-up' }));
+
+  test('is busy until its answer, and goes on while another view is looked at', async () => {
+    const { host } = open('sign_in_needed', 'settings');
+    let answer = () => {};
+    host.holds.set('doctor', new Promise<void>((done) => (answer = done)));
+    await run();
+    expect(await screen.findByText(/Checking…/)).toBeTruthy();
+    await run();
+    host.tell({ message: 'show', place: 'now' });
+    await card('Work');
+    answer();
+    await settle();
+    host.tell({ message: 'show', place: 'settings' });
+    expect(await screen.findByText('1 problem, 1 worth knowing, 2 not checked, 7 fine')).toBeTruthy();
+    expect(asked(host)).toEqual([{ command: 'doctor', account: null }]);
+  });
+
+  test('puts what is wrong first, with what to do and the way to the card', async () => {
+    open('sign_in_needed', 'settings');
+    await run();
+    await screen.findByText(/1 problem, 1 worth/);
+    const [first, ...others] = [...document.querySelectorAll('details')].filter((each) => /Fine /.test(each.textContent));
+    expect(first?.textContent).toMatch(/^\s*Work.*Problem.*Needs you.*Sign in again/s);
+    expect([first?.open, ...others.map((each) => each.open)]).toEqual([true, false, false]);
+    await fireEvent.click(within(first!).getByRole('button', { name: /Show its card/ }));
+    await waitFor(() => expect(document.activeElement?.id).toBe('account-2'));
+  });
+
+  test('that fails says why, and can be run again', async () => {
+    const { host } = open('two', 'settings');
+    host.refuses.set('doctor', 'Baton is ending');
+    await run();
+    expect((await screen.findByRole('alert')).textContent).toContain('Baton is ending');
+    host.refuses.clear();
+    await run();
+    await screen.findByText(/No problems, 1 worth knowing/);
+    expect(screen.queryByRole('alert')).toBeNull();
+  });
+});
+
+describe('the export', () => {
+  test('goes to the home folder, and a file that is there stays', async () => {
+    const { host } = open('two', 'settings');
+    const field = await screen.findByLabelText<HTMLInputElement>('Export the history to');
+    expect(field.value).toBe('~/baton-2026-11-22.csv');
+    host.refuses.set('export', '/home/alex/baton-2026-11-22.csv is there already: name a file that isn’t');
+    await fireEvent.click(screen.getByRole('button', { name: 'Export' }));
+    expect((await screen.findByRole('alert')).textContent).toContain('is there already: name a file that isn’t');
+    expect(asked(host)).toEqual([{ command: 'export', path: '/home/alex/baton-2026-11-22.csv', format: 'csv' }]);
+  });
+});
+
+describe('a place that is to be shown', () => {
+  test('comes into view: a view, or an account’s card', async () => {
+    const { host } = open('three');
+    await card('Work');
+    host.tell({ message: 'show', place: 'settings' });
+    await screen.findByRole('heading', { name: 'Notifications' });
+    host.tell({ message: 'show', place: 'account/2' });
+    await waitFor(() => expect(document.activeElement?.id).toBe('account-2'));
+  });
+
+  test('takes nobody out of an open dialog', async () => {
+    const { host } = open('two');
+    await menu('Work', 'Rename…');
+    host.tell({ message: 'show', place: 'activity' });
+    await settle();
+    expect(screen.getByRole('dialog', { name: /Rename/ })).toBeTruthy();
+    expect(screen.getByRole('button', { name: 'Now' }).getAttribute('aria-current')).toBe('page');
+  });
+
+  test('that is an account removed meanwhile is the list', async () => {
+    const { host } = open('two', 'settings');
+    await screen.findByRole('heading', { name: 'Notifications' });
+    host.tell({ message: 'show', place: 'account/99' });
+    expect(await screen.findByRole('heading', { name: 'Accounts' })).toBeTruthy();
+  });
 });
 
 test('deleting the history asks first', async () => {

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { earliestReturn, headline, remedy, role, shared } from '../src/lib/accounts';
+import { remedy, role, shared } from '../src/lib/accounts';
 import { byDay, filtered, keys, withEvent } from '../src/lib/activity';
 import { notes } from '../src/lib/notes';
 import { gapAt, positionInGap, step } from '../src/lib/order';
 import { place } from '../src/lib/place';
 import { size } from '../src/lib/size';
 import { steps } from '../src/lib/steps';
-import { wordsOf } from '../src/lib/words';
-import { account, exhausted, NOW, SCENARIOS, snapshot, type ScenarioName } from '../src/mock/scenarios';
+import { account, NOW, SCENARIOS, snapshot, type ScenarioName } from '../src/mock/scenarios';
 
 describe('the order', () => {
   test('ends at its ends', () => {
@@ -20,32 +19,6 @@ describe('the order', () => {
     // The second of three: above the first, beside itself twice, below the third.
     expect([0, 1, 2, 3].map((gap) => positionInGap(gap, 2))).toEqual([1, null, null, 3]);
   });
-});
-
-describe('the headline', () => {
-  const says = (name: ScenarioName) => {
-    const of = SCENARIOS[name]().snapshot;
-    return of && headline(of, wordsOf(of, NOW));
-  };
-
-  test.each<[ScenarioName, string, string]>([
-    ['two', 'Personal', 'Next: Work'],
-    ['one', 'Personal', 'Nobody else can take over.'],
-    ['pinned', 'Work', 'Nobody takes over'],
-    ['failover', 'Temporarily on Work', 'Personal: throttled'],
-    ['bypassed', 'Codex’s own sign-in', 'Requests pass'],
-    ['braked', 'Personal', 'It can’t serve: Needs you'],
-    ['exhausted', 'No account can serve', 'The first is back 16:40.'],
-  ])('of %s', (name, title, detail) => {
-    expect(says(name)?.title).toBe(title);
-    expect(says(name)?.detail).toContain(detail);
-  });
-});
-
-test('the first to come back is known only where a return is', () => {
-  expect(earliestReturn(snapshot([account(1, 'A', { state: exhausted(null) })]))).toBeNull();
-  const two = [account(1, 'A', { state: exhausted(NOW + 9) }), account(2, 'B', { state: exhausted(NOW + 5) })];
-  expect(earliestReturn(snapshot(two))).toBe(NOW + 5);
 });
 
 test('a card says what is set, and what is in the bank', () => {

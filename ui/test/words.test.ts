@@ -23,6 +23,10 @@ test.each<[Eligibility, string]>([
     'Included quota used up, on credits · back 16:40',
   ],
   [{ state: 'needs_attention', reason: 'grant_refused' }, 'Needs you: its sign-in has expired; sign in again'],
+  [
+    { state: 'needs_attention', reason: 'link_stale' },
+    'Needs you: run the Codex once that it is linked to: only that can renew its sign-in',
+  ],
   [{ state: 'skipped' }, 'Skipped'],
 ])('%j', (of, says) => expect(state(of, words)).toBe(says));
 

@@ -1,6 +1,8 @@
 import { getContext, setContext } from 'svelte';
 import { withEvent } from './activity';
 import { Clock } from './clock.svelte';
+import { CheckUp } from './checkup.svelte';
+import { absolute } from './home';
 import { controlError, type Host, type Told } from './host';
 import type { Command, ControlError, DataView, Decision, LogEntry, Reply, Snapshot } from './protocol';
 import { Toasts } from './toasts.svelte';
@@ -25,6 +27,9 @@ export class Baton {
   /** Which of the two larger answers are on screen and follow changes. */
   readonly follows = { log: false, why: false };
   readonly toasts = new Toasts();
+  readonly checkUp: CheckUp;
+  /** Called with the place that somebody outside wants shown: a notification, the tray, a second start. */
+  onshow: (place: string) => void = () => {};
 
   #refreshing: Promise<void> | null = null;
   #again = false;
@@ -36,7 +41,9 @@ export class Baton {
   constructor(
     readonly host: Host,
     readonly clock: Clock = new Clock(),
-  ) {}
+  ) {
+    this.checkUp = new CheckUp(host);
+  }
 
   get words() {
     return wordsOf(this.snapshot ?? { accounts: [] }, this.clock.now);
@@ -64,6 +71,7 @@ export class Baton {
         this.snapshot = null;
         this.entries = null;
         this.why = null;
+        this.checkUp.forget();
         return;
       case 'here':
         this.phase = 'loading';
@@ -72,6 +80,9 @@ export class Baton {
       case 'changed':
         if (document.hidden) this.#missed = true;
         else void this.refresh();
+        return;
+      case 'show':
+        this.onshow(told.place);
         return;
       case 'event': {
         const entry: LogEntry = { entry: 'event', event: told.event };
@@ -142,6 +153,11 @@ export class Baton {
   async loadWhy(): Promise<void> {
     const reply = await this.host.call({ command: 'why' });
     if (reply.reply === 'why') this.why = { next: reply.next, last: reply.last };
+  }
+
+  /** A typed path, from the root: the engine knows no `~`, and its folder isn't the person's. */
+  async absolute(path: string): Promise<string> {
+    return absolute(path, await this.host.home());
   }
 
   async data(): Promise<DataView | null> {

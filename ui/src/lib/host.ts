@@ -14,6 +14,8 @@ export interface Host {
   openLink(link: string): Promise<void>;
   /** Starts Baton where none runs. */
   start(): Promise<void>;
+  /** The person's folder. */
+  home(): Promise<string>;
   /** Where a notification wants the window to open: `''`, `now`, `activity`, `settings`, `account/3`. */
   place(): Promise<string>;
 }

@@ -20,6 +20,10 @@ state_text: string, windows: Array<WindowView>, skipped: boolean, use_credits: b
  */
 threshold: Percent, window_thresholds: Array<[WindowLength, Percent]>, reserve: boolean, last_used: Timestamp | null, 
 /**
+ * The auth.json that it is read from, which its owner renews; absent: it has a sign-in of its own.
+ */
+linked: string | null, 
+/**
  * Resets that the person may use when they like.
  */
 banked: BankedResets, };
@@ -55,6 +59,14 @@ export type Because = { "kind": "pinned" } | { "kind": "turn_stays" } | { "kind"
  */
 export type Cause = "first_use" | "limit_reached" | "threshold_reached" | "cooling_down" | "needs_attention" | "skipped" | "removed" | "returned_to_primary" | "switched_by_person" | "strategy_changed";
 
+export type Check = { id: CheckId, subject: Subject, outcome: Outcome, 
+/**
+ * How it is, in a sentence.
+ */
+said: string, to_do: string | null, };
+
+export type CheckId = "baton" | "pool" | "ports" | "keychain" | "clock" | "tray" | "last_request" | "state" | "sign_in" | "plan" | "usage" | "config" | "profile" | "project" | "environment" | "codex_version";
+
 export type Choice = { "kind": "use", account: AccountId, generation: number, because: Because, } | { "kind": "wait", until: Timestamp, account: AccountId, } | { "kind": "refuse", reason: RefuseReason, };
 
 export type CodexHome = { home: string, mode: Mode, };
@@ -69,7 +81,7 @@ homes: Array<CodexHome>,
  */
 last_request: Timestamp | null, };
 
-export type Command = { "command": "status" } | { "command": "switch", account: string, } | { "command": "pin", account: string, } | { "command": "unpin" } | { "command": "use", strategy: Strategy, } | { "command": "set_on_recovery", on_recovery: OnRecovery, } | { "command": "set_wait_for_recovery", seconds: number, } | { "command": "why" } | { "command": "log", limit: number, } | { "command": "add_from", path: string, label: string, } | { "command": "sign_in", 
+export type Command = { "command": "status" } | { "command": "switch", account: string, } | { "command": "pin", account: string, } | { "command": "unpin" } | { "command": "use", strategy: Strategy, } | { "command": "set_on_recovery", on_recovery: OnRecovery, } | { "command": "set_wait_for_recovery", seconds: number, } | { "command": "why" } | { "command": "doctor", account: string | null, } | { "command": "log", limit: number, } | { "command": "add_from", path: string, label: string, } | { "command": "add_link", path: string, label: string, } | { "command": "sign_in", 
 /**
  * What to call the account, if it is a new one.
  */
@@ -77,7 +89,11 @@ label: string, way: SignInWay, } | { "command": "sign_in_wait", id: number,
 /**
  * The [`SignInView::version`] that is known already.
  */
-seen: number, } | { "command": "sign_in_paste", id: number, address: Pasted, } | { "command": "sign_in_cancel", id: number, } | { "command": "remove", account: string, } | { "command": "rename", account: string, label: string, } | { "command": "move", account: string, position: number, } | { "command": "skip", account: string, skipped: boolean, } | { "command": "use_credits", account: string, on: boolean, } | { "command": "threshold", account: string | null, window: WindowLength | null, at: Percent, reserve: boolean | null, } | { "command": "bypass", on: boolean, } | { "command": "connect_codex", home: string | null, mode: Mode, } | { "command": "disconnect_codex", home: string | null, } | { "command": "set_notification", about: About, on: boolean, } | { "command": "set_appearance", appearance: Appearance, } | { "command": "accept_terms" } | { "command": "data" } | { "command": "export", path: string, format: ExportFormat, } | { "command": "delete_history" } | { "command": "watch" } | { "command": "stop" };
+seen: number, } | { "command": "sign_in_paste", id: number, address: Pasted, } | { "command": "sign_in_cancel", id: number, } | { "command": "remove", account: string, } | { "command": "rename", account: string, label: string, } | { "command": "move", account: string, position: number, } | { "command": "skip", account: string, skipped: boolean, } | { "command": "use_credits", account: string, on: boolean, } | { "command": "threshold", account: string | null, window: WindowLength | null, at: Percent, reserve: boolean | null, } | { "command": "bypass", on: boolean, } | { "command": "connect_codex", home: string | null, mode: Mode, } | { "command": "disconnect_codex", home: string | null, } | { "command": "look_at_codex" } | { "command": "set_notification", about: About, on: boolean, } | { "command": "set_appearance", appearance: Appearance, } | { "command": "accept_terms" } | { "command": "data" } | { "command": "export", path: string, format: ExportFormat, } | { "command": "delete_history" } | { "command": "watch" } | { "command": "renew_secret" } | { "command": "watch_from_window" } | { "command": "show_window", 
+/**
+ * Where in it: `now`, `activity`, `settings`, or `account/` and its number.
+ */
+place: string, } | { "command": "stop" };
 
 export type ControlError = { kind: ErrorKind, 
 /**
@@ -136,7 +152,7 @@ state: Eligibility, standing: Standing, };
  */
 export type LogEntry = { "entry": "event", event: Event, } | { "entry": "request" } & RequestLine;
 
-export type Message = { "message": "reply", reply: Reply, } | { "message": "error", error: ControlError, } | { "message": "event", event: Event, } | { "message": "changed" };
+export type Message = { "message": "reply", reply: Reply, } | { "message": "error", error: ControlError, } | { "message": "event", event: Event, } | { "message": "changed" } | { "message": "show", place: string, };
 
 /**
  * What of Codex goes through Baton (PROTOCOL §1).
@@ -152,6 +168,8 @@ export type Notifications = { switched: boolean, temporary_failover: boolean, re
  * What `sequential` does when an earlier account of the order is eligible again.
  */
 export type OnRecovery = "stay" | "return";
+
+export type Outcome = "fine" | "note" | "problem" | "not_checked";
 
 /**
  * Why an account isn't the one.
@@ -176,11 +194,11 @@ export type Preferences = { notifications: Notifications, appearance: Appearance
 /**
  * Why an account needs a person.
  */
-export type Refusal = "deactivated_workspace" | "usage_not_included" | "token_invalidated" | "grant_refused" | "refresh_interrupted" | "unsupported_backend" | "account_blocked";
+export type Refusal = "deactivated_workspace" | "usage_not_included" | "token_invalidated" | "grant_refused" | "refresh_interrupted" | "unsupported_backend" | "account_blocked" | "link_gone" | "link_unreadable" | "link_of_another" | "link_stale";
 
 export type RefuseReason = { "kind": "no_accounts" } | { "kind": "nobody_usable", earliest: Timestamp | null, } | { "kind": "pinned_unusable", account: AccountId, state: Eligibility, } | { "kind": "braked" } | { "kind": "all_tried" };
 
-export type Reply = { "reply": "done", message: string, } | { "reply": "status", snapshot: Snapshot, } | { "reply": "why", next: Decision, last: Decision | null, } | { "reply": "log", entries: Array<LogEntry>, } | { "reply": "added", account: AccountId, message: string, } | { "reply": "sign_in", sign_in: SignInView, } | { "reply": "data", data: DataView, };
+export type Reply = { "reply": "done", message: string, } | { "reply": "status", snapshot: Snapshot, } | { "reply": "why", next: Decision, last: Decision | null, } | { "reply": "log", entries: Array<LogEntry>, } | { "reply": "checks", checks: Array<Check>, } | { "reply": "added", account: AccountId, message: string, } | { "reply": "sign_in", sign_in: SignInView, } | { "reply": "data", data: DataView, };
 
 /**
  * One request as the ledger keeps it: no content, no ids of Codex's.
@@ -245,7 +263,11 @@ active: AccountId | null,
 /**
  * Who serves when the active account can't.
  */
-next: AccountId | null, pinned: AccountId | null, 
+next: AccountId | null, 
+/**
+ * What a request would meet now.
+ */
+next_request: Choice, pinned: AccountId | null, 
 /**
  * Automatic failover has stopped: `baton switch` releases it.
  */
@@ -266,6 +288,11 @@ bypassed: boolean, codex: CodexView, preferences: Preferences, };
 export type Standing = { "kind": "chosen", "why": Because } | { "kind": "passed_over", "why": PassedOver };
 
 export type Strategy = "sequential" | "balanced" | "affinity" | "round_robin" | "soonest_reset";
+
+/**
+ * What a finding is about.
+ */
+export type Subject = "machine" | { "account": string } | "codex";
 
 export type Switch = { from: AccountId | null, to: AccountId, cause: Cause, };
 

@@ -3,7 +3,7 @@ import type { AccountId, ControlError, SignInView, SignInWay } from './protocol'
 
 export type Step =
   | { step: 'form' }
-  | { step: 'beginning'; way: SignInWay }
+  | { step: 'beginning' }
   | { step: 'waiting'; way: SignInWay; view: SignInView }
   | { step: 'added'; account: AccountId; message: string };
 
@@ -25,7 +25,7 @@ export class SignIn {
     const attempt = ++this.#attempt;
     const current = () => attempt === this.#attempt;
     this.error = null;
-    this.step = { step: 'beginning', way };
+    this.step = { step: 'beginning' };
     try {
       let reply = await this.#host.call({ command: 'sign_in', label, way });
       let opened = false;
@@ -46,6 +46,22 @@ export class SignIn {
       }
     } catch (thrown) {
       if (!current()) return;
+      this.error = controlError(thrown);
+      this.step = { step: 'form' };
+    }
+  }
+
+  /** Follows an auth.json that a Codex already has. No person is waited for. */
+  async link(label: string, path: () => Promise<string>): Promise<void> {
+    const attempt = ++this.#attempt;
+    this.error = null;
+    this.step = { step: 'beginning' };
+    try {
+      const reply = await this.#host.call({ command: 'add_link', path: await path(), label });
+      if (attempt !== this.#attempt) return;
+      if (reply.reply === 'added') this.step = { step: 'added', account: reply.account, message: reply.message };
+    } catch (thrown) {
+      if (attempt !== this.#attempt) return;
       this.error = controlError(thrown);
       this.step = { step: 'form' };
     }

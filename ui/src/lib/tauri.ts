@@ -1,5 +1,6 @@
 import { invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
+import { homeDir } from '@tauri-apps/api/path';
 import type { Host, Told } from './host';
 
 /** The desktop program around the page. */
@@ -10,5 +11,6 @@ export const tauri: Host = {
   setAutostart: (on) => invoke('set_autostart', { on }),
   openLink: (link) => invoke('open_link', { link }),
   start: () => invoke('start'),
+  home: homeDir,
   place: () => invoke('place'),
 };

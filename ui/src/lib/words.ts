@@ -2,6 +2,7 @@
  * States, causes and explanations in words: those of `crates/baton-core/src/explain.rs`, so that window, tray, log and
  * `baton why` say the same.
  */
+import { LITTLE_LEFT } from './accounts';
 import type {
   About,
   AccountId,
@@ -87,6 +88,11 @@ const REFUSALS: Record<Refusal, string> = {
   refresh_interrupted: 'needs sign-in (refresh interrupted)',
   unsupported_backend: "it is bound to another backend, which Baton doesn't support",
   account_blocked: 'the service refuses it; see its account page',
+  link_gone: 'the auth.json that it is linked to is gone; sign in there with `codex login`',
+  link_unreadable: "the auth.json that it is linked to can't be read as a sign-in; sign in there with `codex login`",
+  link_of_another:
+    "the auth.json that it is linked to is another account's now; sign in there as this one, or remove it",
+  link_stale: 'run the Codex once that it is linked to: only that can renew its sign-in',
 };
 
 const PASSED_OVER: Record<PassedOver['kind'], string> = {
@@ -261,8 +267,8 @@ export function request(of: RequestLine): string {
 export const NOTIFICATIONS: Record<About, { title: string; detail?: string }> = {
   switched: { title: 'Switched to another account' },
   temporary_failover: { title: 'Temporary failover', detail: 'For the rest of a turn, while an account is throttled.' },
-  recovered: { title: 'An account is back' },
-  low: { title: 'Little is left', detail: 'Of the last account that can serve.' },
+  recovered: { title: 'An account is back', detail: 'After it was exhausted, or needed you.' },
+  low: { title: 'Little is left', detail: `Of the active account: ${LITTLE_LEFT} % or less in one of its windows.` },
   all_exhausted: { title: 'Every account is exhausted' },
   needs_attention: { title: 'An account needs you' },
   codex_disconnected: { title: 'Codex was disconnected' },

@@ -3,14 +3,14 @@ import type {
   AccountView,
   Command,
   ControlError,
-  Decision,
   EventKind,
-  PassedOver,
   Reply,
   SignInView,
   Snapshot,
 } from '../lib/protocol';
 import { state, wordsOf } from '../lib/words';
+import { checks } from './checks';
+import { choose, decision } from './decide';
 import { account, NOW, type Scenario } from './scenarios';
 
 const refuse = (message: string): ControlError => ({ kind: 'invalid', message });
@@ -21,6 +21,8 @@ export class MockHost implements Host {
   /** What was asked, for tests to look at. */
   readonly asked: Command[] = [];
   readonly links: string[] = [];
+  /** Commands that get no answer until what is here has ended. */
+  readonly holds = new Map<Command['command'], Promise<unknown>>();
   /** Commands that are refused, and with which words. */
   readonly refuses = new Map<Command['command'], string>();
   #told: ((told: Told) => void) | null = null;
@@ -37,6 +39,7 @@ export class MockHost implements Host {
     this.asked.push(command);
     if (this.scenario.silent) return new Promise(() => {});
     if (this.scenario.failure) throw refuse(this.scenario.failure);
+    await this.holds.get(command.command);
     const refused = this.refuses.get(command.command);
     if (refused !== undefined) throw refuse(refused);
     if (!this.scenario.snapshot) throw { kind: 'failed', message: 'no Baton is running here' } satisfies ControlError;
@@ -65,6 +68,10 @@ export class MockHost implements Host {
 
   async start() {
     throw refuse('could not start Baton: the port 8642 is taken; choose another one with --port');
+  }
+
+  async home() {
+    return '/home/alex';
   }
 
   async place() {
@@ -118,7 +125,7 @@ export class MockHost implements Host {
     const named = 'account' in command && command.account !== null ? this.#find(now, command.account) : null;
     switch (command.command) {
       case 'status':
-        return { reply: 'status', snapshot: structuredClone(now) };
+        return { reply: 'status', snapshot: structuredClone({ ...now, next_request: choose(now) }) };
       case 'log':
         return { reply: 'log', entries: this.scenario.entries.slice(0, command.limit) };
       case 'why':
@@ -208,10 +215,22 @@ export class MockHost implements Host {
           },
         };
       case 'export':
-        return done(`Written to ${command.path}.`);
+        return done(`14 lines are in ${command.path}.`);
       case 'delete_history':
         this.scenario.entries = [];
         return done('The history is deleted.');
+      case 'add_link': {
+        const id = Math.max(0, ...now.accounts.map((each) => each.id)) + 1;
+        now.accounts = [...now.accounts, account(id, command.label, { linked: command.path, windows: [] })];
+        now.active ??= id;
+        return {
+          reply: 'added',
+          account: id,
+          message: `${command.label} is linked to ${command.path}. Baton reads that file and never changes it: the Codex that uses it renews it.`,
+        };
+      }
+      case 'doctor':
+        return { reply: 'checks', checks: checks(now) };
       case 'sign_in': {
         this.#signIn?.fail?.(refuse('Another sign-in was begun, which ended this one.'));
         const device = command.way === 'device';
@@ -250,27 +269,4 @@ export class MockHost implements Host {
     if (!found) throw refuse(`there is no account \`${label}\``);
     return found;
   }
-}
-
-function decision(now: Snapshot): Decision {
-  const able = now.accounts.find(({ id }) => id === now.active);
-  const waits: PassedOver = { kind: 'waits_its_turn' };
-  const unusable: PassedOver = { kind: 'not_usable' };
-  const serves = able?.state.state === 'eligible';
-  return {
-    at: NOW,
-    strategy: now.strategy,
-    choice: serves
-      ? { kind: 'use', account: able.id, generation: 1, because: { kind: now.pinned ? 'pinned' : 'active' } }
-      : { kind: 'refuse', reason: now.accounts.length ? { kind: 'nobody_usable', earliest: null } : { kind: 'no_accounts' } },
-    switch: null,
-    lines: now.accounts.map((each) => ({
-      account: each.id,
-      state: each.state,
-      standing:
-        serves && each === able
-          ? { kind: 'chosen', why: { kind: now.pinned ? 'pinned' : 'active' } }
-          : { kind: 'passed_over', why: each.state.state === 'eligible' ? waits : unusable },
-    })),
-  };
 }

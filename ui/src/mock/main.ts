@@ -1,11 +1,11 @@
 /**
  * The page with a scenario instead of a host: `mock.html?scenario=two&place=settings`, under `npm run dev` and in
- * `scripts/ui-pictures`. `theme` overrides the appearance, `do` plays a step (see below).
+ * `scripts/ui-pictures`. `theme` overrides the appearance, `do` plays a step (see below), and what `hold` names gets no answer.
  */
 import { mount, tick } from 'svelte';
 import App from '../App.svelte';
 import { Clock } from '../lib/clock.svelte';
-import type { Appearance } from '../lib/protocol';
+import type { Appearance, Command } from '../lib/protocol';
 import '../styles/base.css';
 import { MockHost } from './host';
 import { NOW, SCENARIOS, type ScenarioName } from './scenarios';
@@ -17,6 +17,8 @@ if (theme && scenario.snapshot) scenario.snapshot.preferences.appearance = theme
 if (theme) document.documentElement.dataset['appearance'] = theme;
 
 const host = new MockHost(scenario, query.get('place') ?? '');
+const held = query.get('hold') as Command['command'] | null;
+if (held) host.holds.set(held, new Promise(() => {}));
 // For a person in the dev server's console, and for pictures.
 Object.assign(window, { host });
 mount(App, { target: document.getElementById('app') ?? document.body, props: { host, clock: new Clock(() => NOW) } });

@@ -1,6 +1,7 @@
 /** Named situations that the window has to show well. For development, tests and pictures; not in the shipped page. */
 import type { AccountView, Eligibility, Event, LogEntry, Snapshot, WindowView } from '../lib/protocol';
 import { state, wordsOf } from '../lib/words';
+import { choose } from './decide';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -50,10 +51,11 @@ export function account(id: number, label: string, more: Partial<AccountView> = 
     window_thresholds: [],
     reserve: false,
     last_used: NOW - 5 * HOUR,
+    linked: null,
     banked: { count: 0, expire: [] },
     ...more,
   };
-  view.state_text = state(view.state, wordsOf({ accounts: [] }, NOW));
+  view.state_text = more.state_text ?? state(view.state, wordsOf({ accounts: [] }, NOW));
   return view;
 }
 
@@ -69,7 +71,7 @@ const personal = (more: Partial<AccountView> = {}) =>
 const work = (more: Partial<AccountView> = {}) => account(2, 'Work', { plan: 'business', ...more });
 
 export function snapshot(accounts: AccountView[], more: Partial<Snapshot> = {}): Snapshot {
-  return {
+  const view: Omit<Snapshot, 'next_request'> = {
     version: '0.1.0',
     at: NOW,
     base_urls: {
@@ -94,7 +96,7 @@ export function snapshot(accounts: AccountView[], more: Partial<Snapshot> = {}):
       notifications: {
         switched: true,
         temporary_failover: false,
-        recovered: false,
+        recovered: true,
         low: true,
         all_exhausted: true,
         needs_attention: true,
@@ -106,6 +108,7 @@ export function snapshot(accounts: AccountView[], more: Partial<Snapshot> = {}):
     },
     ...more,
   };
+  return { ...view, next_request: more.next_request ?? choose(view) };
 }
 
 const event = (ago: number, kind: Event['kind']): LogEntry => ({ entry: 'event', event: { at: NOW - ago, kind } });
@@ -247,6 +250,46 @@ export const SCENARIOS = {
       snapshot(
         [personal({ state: { state: 'cooling_down', since: NOW, until: NOW + 40_000, reason: 'throttled' } }), work()],
         { temporary_failovers: 3 },
+      ),
+    ),
+  waiting: () =>
+    play(
+      snapshot(
+        [
+          personal({ state: { state: 'cooling_down', since: NOW, until: NOW + 40_000, reason: 'server_trouble' } }),
+          work({ state: exhausted(), windows: both(0, 44) }),
+        ],
+        { next: null },
+      ),
+    ),
+  low: () => play(snapshot([personal({ windows: both(12, 88) }), work()])),
+  pin_stopped: () =>
+    play(snapshot([personal(), work({ state: exhausted(), windows: both(0, 44) })], { pinned: 2, active: 2 })),
+  stuck: () =>
+    play(
+      snapshot(
+        [
+          personal({ state: { state: 'needs_attention', reason: 'grant_refused' } }),
+          work({ state: { state: 'skipped' }, skipped: true }),
+        ],
+        { next: null },
+      ),
+    ),
+  unconnected: () => play(snapshot([personal(), work()], unconnected)),
+  linked: () =>
+    play(
+      snapshot(
+        [
+          personal({ linked: '/home/alex/.codex/auth.json' }),
+          work({
+            linked: '/home/alex/projects/quarterly-release/.codex-work/auth.json',
+            state: { state: 'needs_attention', reason: 'link_stale' },
+            state_text:
+              'Needs its owner: run `codex` once with CODEX_HOME=/home/alex/projects/quarterly-release/.codex-work, to renew its sign-in',
+          }),
+          account(3, 'Side project'),
+        ],
+        { next: 3 },
       ),
     ),
   unknown: () => play(snapshot([personal({ windows: [], plan: null }), work({ windows: [] })])),
