@@ -2,14 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    fmt::Display,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use baton_engine::{
     Options,
-    codex::{self, ANOTHER, Change, Connected, Mode, Owner, Record},
+    codex::{self, Change, Connected, Mode, Owner, Record},
     control::{
         client::{Client, ConnectError},
         protocol::{BaseUrls, Command, Reply},
@@ -44,6 +43,8 @@ pub(crate) async fn connect(
     }
     let record = Record::open(&options.data_dir);
     let told = each(&homes, out, |home| connect_one(&record, home, &urls, mode, args));
+    drop(record);
+    tell_baton(&options.data_dir, args.homes.dry_run).await;
     if out.json {
         out.print_json(&json!({
             "running": running,
@@ -59,7 +60,11 @@ pub(crate) async fn connect(
     told.end()
 }
 
-pub(crate) fn disconnect(data_dir: Option<&Path>, args: &HomeArgs, out: Out) -> Result<ExitCode, Failure> {
+pub(crate) async fn disconnect(
+    data_dir: Option<&Path>,
+    args: &HomeArgs,
+    out: Out,
+) -> Result<ExitCode, Failure> {
     let options = Options::from_env(data_dir, None)?;
     let record = Record::open(&options.data_dir);
     let homes = if args.homes.is_empty() {
@@ -68,10 +73,23 @@ pub(crate) fn disconnect(data_dir: Option<&Path>, args: &HomeArgs, out: Out) -> 
         homes(args, &options)?
     };
     let told = each(&homes, out, |home| disconnect_one(&record, home, args.dry_run));
+    drop(record);
+    tell_baton(&options.data_dir, args.dry_run).await;
     if out.json {
         out.print_json(&json!({ "dry_run": args.dry_run, "homes": told.done }));
     }
     told.end()
+}
+
+/// What its screens show of Codex has changed. Where none runs, nobody has to know.
+async fn tell_baton(data_dir: &Path, dry_run: bool) {
+    if dry_run {
+        return;
+    }
+    if let Ok(mut client) = Client::connect(data_dir).await {
+        // The files are as they were asked to be, whatever it says.
+        let _ = client.call(Command::LookAtCodex).await;
+    }
 }
 
 /// Where a Codex of this person's goes.
@@ -105,7 +123,7 @@ impl Way {
     pub(crate) fn text(&self) -> String {
         let config = self.config.display();
         if let (Ok(None), Some(another)) = (&self.mode, &self.another) {
-            return another_baton(config, another);
+            return codex::another_baton(config, another);
         }
         match &self.mode {
             Ok(Some(Mode::Default)) => format!("Codex goes through Baton ({config})."),
@@ -128,10 +146,6 @@ impl Way {
             "error": self.mode.as_ref().err(),
         })
     }
-}
-
-fn another_baton(config: impl Display, another: &Owner) -> String {
-    format!("Codex goes through another Baton ({config}, by the lines with {another}): {ANOTHER}.")
 }
 
 /// Codex's own, and every other that is to be connected.
@@ -190,71 +204,29 @@ fn connect_one(
     mode: Mode,
     args: &ConnectArgs,
 ) -> Result<Outcome, Failure> {
-    let file = record.file(home);
-    let change = if args.take_over {
-        file.take_over(urls, mode)?
-    } else {
-        file.connect(urls, mode)?
-    };
-    let path = change.path.display();
+    let change = codex::connecting(record, home, urls, mode, args.take_over)?;
     let mut json = json!({ "home": home, "config": change.path, "mode": mode, "changed": change.changes() });
     if args.homes.dry_run {
         return Ok(shown(json, &change));
     }
-    // First, so that an end of Baton disconnects whatever comes of this.
-    let was_known = record.list().iter().any(|known| known.home == home);
-    record
-        .add(home, mode)
-        .map_err(|error| Failure::new(format!("that Codex is connected can't be kept: {error}")))?;
-    if let Err(error) = change.make() {
-        if !was_known {
-            // It would be tried again at the next start.
-            let _ = record.remove(home);
-        }
-        return Err(error.into());
-    }
-    let mut text = if change.changes() {
-        format!(
-            "Codex goes through Baton now ({path}); a Codex that runs already, from its next start on. `baton disconnect` \
-             undoes it."
-        )
-    } else {
-        format!("Codex goes through Baton already ({path}).")
-    };
-    let managed = codex::managed(Path::new(codex::MANAGED));
-    let past = change.overrides().into_iter().chain(managed);
-    let past = past.map(|check| [check.said, check.to_do.unwrap_or_default()].join(" "));
-    let warnings: Vec<_> = file.exposures().into_iter().chain(past).collect();
-    for warning in &warnings {
-        text.push_str("\n! ");
-        text.push_str(warning);
-    }
-    json["warnings"] = warnings.into();
+    let made = codex::connect_home(record, home, mode, change)?;
+    let text = made.told();
+    json["warnings"] = made.warnings.into();
     Ok(Outcome { json, text })
 }
 
 fn disconnect_one(record: &Record, home: &Path, dry_run: bool) -> Result<Outcome, Failure> {
-    let file = record.file(home);
-    let change = file.disconnect()?;
-    let path = change.path.display();
-    let json = json!({ "home": home, "config": change.path, "changed": change.changes() });
+    let outcome =
+        |change: &Change| json!({ "home": home, "config": change.path, "changed": change.changes() });
     if dry_run {
-        return Ok(shown(json, &change));
+        let change = record.file(home).disconnect()?;
+        return Ok(shown(outcome(&change), &change));
     }
-    change.make()?;
-    record.remove(home).map_err(|error| {
-        Failure::new(format!(
-            "{path} is disconnected, but the next start connects it again: {error}"
-        ))
-    })?;
-    let text = if change.changes() {
-        format!("Codex goes its own way again ({path}).")
-    } else if let Some(another) = file.connected_by_another()? {
-        another_baton(path, &another)
-    } else {
-        format!("Codex goes its own way already ({path}).")
-    };
-    Ok(Outcome { json, text })
+    let made = codex::disconnect_home(record, home)?;
+    Ok(Outcome {
+        json: outcome(&made.change),
+        text: made.told(),
+    })
 }
 
 fn shown(mut json: Value, change: &Change) -> Outcome {

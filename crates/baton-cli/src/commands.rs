@@ -50,7 +50,7 @@ pub(crate) async fn run(
         }
         Command::Connect(args) if args.renew => vec![Ask::RenewSecret],
         Command::Connect(args) => return codex::connect(data_dir, &args, out).await,
-        Command::Disconnect(args) => return codex::disconnect(data_dir, &args, out),
+        Command::Disconnect(args) => return codex::disconnect(data_dir, &args, out).await,
         Command::Doctor { account } => return doctor::run(data_dir, account, out).await,
         Command::Stop => return stop(data_dir, out).await,
         Command::Use(wanted) => policy(&wanted),

@@ -3,7 +3,7 @@
 use std::{io::Write, process::ExitCode};
 
 use baton_engine::{
-    codex::ConfigError,
+    codex::{ConfigError, HomeError},
     control::{
         client::ConnectError,
         protocol::{ControlError, ErrorKind},
@@ -40,6 +40,12 @@ impl From<ConnectError> for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
         Self(error.to_string())
     }
 }

@@ -16,7 +16,6 @@
 mod accounts;
 mod args;
 mod baton;
-mod browser;
 mod codex;
 mod commands;
 mod demo;

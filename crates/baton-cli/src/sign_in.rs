@@ -8,7 +8,7 @@ use std::{
 };
 
 use baton_engine::{
-    Engine,
+    Engine, browser,
     control::{
         client::Client,
         protocol::{Command, ControlError, Pasted, Reply, SignInView, SignInWay},
@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::{
     args::AddArgs,
     baton::{Baton, unexpected},
-    browser, commands,
+    commands,
     error::{Failure, not_kept},
     serve::Signals,
     show::Out,

@@ -8,6 +8,7 @@ use crate::{Percent, WindowLength};
 
 /// Ours, stable, never reused: survives rename, reorder and the removal of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct AccountId(u32);
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{AccountId, Eligibility, Strategy, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Decision {
     pub at: Timestamp,
     pub strategy: Strategy,
@@ -17,6 +18,7 @@ pub struct Decision {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Choice {
     Use {
@@ -44,6 +46,7 @@ impl Choice {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RefuseReason {
     NoAccounts,
@@ -63,6 +66,7 @@ pub enum RefuseReason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Line {
     pub account: AccountId,
     /// For requests of this model.
@@ -71,6 +75,7 @@ pub struct Line {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "kind", content = "why", rename_all = "snake_case")]
 pub enum Standing {
     Chosen(Because),
@@ -79,6 +84,7 @@ pub enum Standing {
 
 /// Why an account is the one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Because {
     Pinned,
@@ -108,6 +114,7 @@ pub enum Because {
 
 /// Why an account isn't the one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PassedOver {
     /// See its state.
@@ -133,6 +140,7 @@ pub enum PassedOver {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Switch {
     pub from: Option<AccountId>,
     pub to: AccountId,
@@ -141,6 +149,7 @@ pub struct Switch {
 
 /// The only things that change the active account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// There was none yet.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{LimitKind, Percent, Refusal, Timestamp, WindowLength};
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Eligibility {
     Eligible,
@@ -35,6 +36,7 @@ pub enum Eligibility {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum CoolingReason {
     Throttled,
@@ -42,6 +44,7 @@ pub enum CoolingReason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ExhaustedReason {
     /// The upstream refused a request for it.

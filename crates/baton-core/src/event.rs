@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::{AccountId, Eligibility, Strategy, Switch, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Event {
     pub at: Timestamp,
     pub kind: EventKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventKind {
     Switched(Switch),

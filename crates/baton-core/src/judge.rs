@@ -52,6 +52,7 @@ impl Outcome {
 
 /// Which kind of exhaustion the upstream named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKind {
     UsageLimit,
@@ -71,6 +72,7 @@ pub enum Trouble {
 
 /// Why an account needs a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     DeactivatedWorkspace,

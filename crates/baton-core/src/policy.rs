@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// Drain first: one active account serves everything until it is spent.
@@ -90,6 +91,7 @@ impl FromStr for Strategy {
 
 /// What `sequential` does when an earlier account of the order is eligible again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum OnRecovery {
     /// The active account stays so until exhausted.

@@ -14,6 +14,8 @@ pub(crate) const USAGE_LAG: Duration = Duration::from_secs(60);
 
 /// Percent *used*, 0 to 100, fractions kept: 99.6 is not 100.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "ts", ts(type = "number"))]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Percent(f64);
 
@@ -77,6 +79,7 @@ impl From<Percent> for f64 {
 
 /// Which meter a limit belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum LimitFamily {
     /// `codex`: meters everything that no named limit meters.
@@ -87,6 +90,7 @@ pub enum LimitFamily {
 
 /// How long a window lasts, in minutes: 300 is five hours, 10,080 a week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct WindowLength(u32);
 
@@ -188,6 +192,7 @@ impl Credits {
 
 /// Resets that a person has in the bank, to use up when they like. Baton shows them and never uses one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct BankedResets {
     pub count: u32,
     /// When they expire, as far as that is known; soonest first.

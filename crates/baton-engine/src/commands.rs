@@ -11,10 +11,12 @@ use crate::{
     admission::Admission,
     control::protocol::{Command, ControlError, ErrorKind, Reply},
     desk::Desk,
+    door::Door,
     grants::{
         Grants,
         import::{self, Imported, SignIn},
     },
+    housekeeping::saved_or,
     settings::SettingsFile,
     signin::SignIns,
     store::{Store, Writer},
@@ -31,9 +33,10 @@ pub(crate) struct Commands {
     pub settings: Arc<SettingsFile>,
     pub data_dir: PathBuf,
     pub codex_homes: Vec<PathBuf>,
+    pub door: Arc<Door>,
 }
 
-type Answer = Result<Reply, ControlError>;
+pub(crate) type Answer = Result<Reply, ControlError>;
 
 impl Commands {
     /// All but what concerns the process itself.
@@ -144,9 +147,21 @@ impl Commands {
                 at,
                 reserve,
             } => self.threshold(account.as_deref(), window, at, reserve),
+            command @ (Command::Bypass { .. }
+            | Command::SetNotification { .. }
+            | Command::SetAppearance { .. }
+            | Command::AcceptTerms
+            | Command::ConnectCodex { .. }
+            | Command::DisconnectCodex { .. }
+            | Command::LookAtCodex
+            | Command::Data
+            | Command::Export { .. }
+            | Command::DeleteHistory) => self.keep_house(command).await,
             Command::Status
             | Command::Doctor { .. }
             | Command::Watch
+            | Command::WatchFromWindow
+            | Command::ShowWindow { .. }
             | Command::Stop
             | Command::RenewSecret => Err(ControlError::new(
                 ErrorKind::Failed,
@@ -311,16 +326,7 @@ impl Commands {
     ) -> Answer {
         let settings = Arc::clone(&self.settings);
         let saved = tokio::task::spawn_blocking(move || settings.decide(change)).await;
-        match saved.map_err(failed)? {
-            Ok(()) => done(message),
-            Err(error) => Err(ControlError::new(
-                ErrorKind::Failed,
-                format!(
-                    "{} It holds until Baton ends: it could not be saved ({error}). Say it again once that is mended.",
-                    message.into()
-                ),
-            )),
-        }
+        saved_or(message, saved.map_err(failed)?)
     }
 }
 
@@ -367,16 +373,16 @@ fn refused(pool: &Pool, error: &CommandError, now: Timestamp) -> ControlError {
     })
 }
 
-fn done(message: impl Into<String>) -> Answer {
+pub(crate) fn done(message: impl Into<String>) -> Answer {
     Ok(Reply::Done {
         message: message.into(),
     })
 }
 
-fn invalid(message: impl Into<String>) -> ControlError {
+pub(crate) fn invalid(message: impl Into<String>) -> ControlError {
     ControlError::new(ErrorKind::Invalid, message)
 }
 
-fn failed(error: impl std::fmt::Display) -> ControlError {
+pub(crate) fn failed(error: impl std::fmt::Display) -> ControlError {
     ControlError::new(ErrorKind::Failed, error.to_string())
 }

@@ -1,13 +1,20 @@
 //! The pool as shared by everybody: one lock, one stream of events, one counter of changes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use baton_core::{
     AccountId, AccountState, Decision, Event, Pool, Reading, Report, Request, Timestamp, trial::Pick,
 };
 use tokio::sync::{broadcast, watch};
 
-use crate::{clock::Clock, usage::Demand};
+use crate::{
+    clock::Clock,
+    control::protocol::{CodexHome, Preferences},
+    usage::Demand,
+};
 
 /// Events kept for a slow reader; one that falls further behind reads the snapshot anew.
 const EVENTS_KEPT: usize = 1024;
@@ -20,6 +27,19 @@ pub struct Desk {
     events: broadcast::Sender<Event>,
     changes: watch::Sender<u64>,
     demand: Demand,
+    chosen: Mutex<Chosen>,
+    /// As in `chosen`: asked at every request.
+    bypassed: AtomicBool,
+    /// Which of Codex's folders are connected.
+    homes: Mutex<Vec<CodexHome>>,
+}
+
+/// What a person chose that isn't the pool's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Requests pass with Codex's own sign-in.
+    pub bypassed: bool,
+    pub preferences: Preferences,
 }
 
 impl Desk {
@@ -31,7 +51,37 @@ impl Desk {
             events: broadcast::channel(EVENTS_KEPT).0,
             changes: watch::channel(0).0,
             demand: Demand::default(),
+            chosen: Mutex::default(),
+            bypassed: AtomicBool::new(false),
+            homes: Mutex::default(),
         }
+    }
+
+    /// Whether requests pass with Codex's own sign-in, as if Baton weren't there.
+    pub fn bypassed(&self) -> bool {
+        self.bypassed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn chosen(&self) -> Chosen {
+        *self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn choose(&self, change: impl FnOnce(&mut Chosen)) {
+        {
+            let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut chosen);
+            self.bypassed.store(chosen.bypassed, Ordering::Relaxed);
+        }
+        self.changed();
+    }
+
+    pub(crate) fn homes(&self) -> Vec<CodexHome> {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn connected(&self, homes: Vec<CodexHome>) {
+        *self.homes.lock().unwrap_or_else(PoisonError::into_inner) = homes;
+        self.changed();
     }
 
     pub fn clock(&self) -> &Arc<dyn Clock> {

@@ -20,10 +20,10 @@ use crate::{
     codex::{self, Guardian, Record, Seen},
     commands::{self, Commands},
     control::{
-        protocol::{BaseUrls, Command, ControlError, Reply, Snapshot},
+        protocol::{BaseUrls, Command, ControlError, ErrorKind, Reply, Snapshot},
         server::{Handler, ServeError, Server},
     },
-    desk::Desk,
+    desk::{Chosen, Desk},
     doctor::{Doctor, Tray},
     door::Door,
     grants::Grants,
@@ -101,6 +101,8 @@ struct Inner {
     readings: OnceLock<Readings>,
     tray: OnceLock<Arc<LookForTray>>,
     stop: CancellationToken,
+    /// Where a window is to come to the front.
+    shows: broadcast::Sender<String>,
 }
 
 impl Engine {
@@ -144,6 +146,9 @@ impl Engine {
         let control = Server::bind(&options.data_dir).await?;
         if let Some(urls) = built.door.base_urls() {
             built.at_start = connect_codex(&options.data_dir, &urls, moved.map(|from| (from, port)));
+            built
+                .desk
+                .connected(codex::connected_homes(&Record::open(&options.data_dir)));
         }
         let moved_network = Arc::new(Notify::new());
         let poller = options.read_usage.then(|| {
@@ -275,6 +280,7 @@ impl Engine {
             settings: built.settings,
             data_dir: options.data_dir.clone(),
             codex_homes: options.codex_homes.clone(),
+            door: Arc::clone(&built.door),
         };
         let inner = Inner {
             commands,
@@ -291,6 +297,7 @@ impl Engine {
             readings: OnceLock::new(),
             tray: OnceLock::new(),
             stop: CancellationToken::new(),
+            shows: broadcast::channel(4).0,
         };
         Self {
             inner: Arc::new(inner),
@@ -445,6 +452,9 @@ impl Inner {
                 .flatten()
                 .chain(self.own_problems())
                 .collect(),
+            bypassed: self.desk.bypassed(),
+            homes: self.desk.homes(),
+            preferences: self.desk.chosen().preferences,
         };
         self.desk.read(|pool, now| snapshot::of(pool, now, around))
     }
@@ -497,6 +507,12 @@ impl Inner {
                 })
             }
             Command::RenewSecret => self.door.renew(&self.data_dir).await,
+            Command::ShowWindow { place } => match self.shows.send(place) {
+                Ok(_) => Ok(Reply::Done {
+                    message: "The window is in front.".to_owned(),
+                }),
+                Err(_) => Err(ControlError::new(ErrorKind::Invalid, "no window is open")),
+            },
             command => self.commands.execute(command).await,
         }
     }
@@ -521,6 +537,10 @@ impl Handler for Inner {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.desk.changes()
+    }
+
+    fn shows(&self) -> broadcast::Receiver<String> {
+        self.shows.subscribe()
     }
 }
 
@@ -548,6 +568,12 @@ impl Built {
         let pool: Pool = store.load(settings.policy)?;
         let writer = Arc::new(Writer::start(Arc::clone(&store))?);
         let desk = Arc::new(Desk::new(pool, Arc::clone(&options.clock)));
+        desk.choose(|chosen| {
+            *chosen = Chosen {
+                bypassed: settings.bypass,
+                preferences: settings.preferences,
+            };
+        });
         let named_port = settings.port;
         let settings = Arc::new(SettingsFile::new(Arc::clone(&desk), &options.data_dir, settings));
         let net = Arc::new(Net::new()?);

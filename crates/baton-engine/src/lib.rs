@@ -12,10 +12,12 @@
 //! - [`codex`]: Codex's own config.toml, connected and disconnected
 //! - [`control`]: the protocol, its server and client, that command line, tray and window speak
 //! - [`doctor`]: how everything is, each with what to do
-//! - `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
+//! - [`browser`]: a page opened in the person's browser
+//! - `housekeeping`: commands about what is around the pool; `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
 
 mod admission;
 mod background;
+pub mod browser;
 pub mod clock;
 pub mod codex;
 mod commands;
@@ -25,6 +27,7 @@ pub mod doctor;
 mod door;
 pub mod engine;
 pub mod grants;
+mod housekeeping;
 pub mod instance;
 pub mod net;
 pub mod options;

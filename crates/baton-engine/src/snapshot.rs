@@ -2,10 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
-use baton_core::{AccountState, Eligibility, LimitFamily, Pool, Refusal, Timestamp, explain};
+use baton_core::{
+    AccountState, Eligibility, LimitFamily, Pool, Refusal, Request, Timestamp, choose, explain,
+};
 
 use crate::{
-    control::protocol::{AccountView, BaseUrls, Snapshot, WindowView},
+    control::protocol::{AccountView, BaseUrls, CodexHome, CodexView, Preferences, Snapshot, WindowView},
     words::PoolWords,
 };
 
@@ -16,6 +18,9 @@ pub(crate) struct Surroundings {
     pub upstream: String,
     pub running_requests: u64,
     pub problems: Vec<String>,
+    pub bypassed: bool,
+    pub homes: Vec<CodexHome>,
+    pub preferences: Preferences,
 }
 
 pub(crate) fn of(pool: &Pool, now: Timestamp, around: Surroundings) -> Snapshot {
@@ -32,6 +37,7 @@ pub(crate) fn of(pool: &Pool, now: Timestamp, around: Surroundings) -> Snapshot 
         wait_for_recovery_secs: policy.wait_for_recovery().as_secs(),
         active,
         next: active.and_then(|active| pool.successor(active, now)),
+        next_request: choose(pool, &Request::default(), now).choice,
         pinned: pool.pinned(),
         braked: pool.brake().engaged(),
         temporary_failovers: pool.temporary_failovers(),
@@ -42,6 +48,12 @@ pub(crate) fn of(pool: &Pool, now: Timestamp, around: Surroundings) -> Snapshot 
             .map(|state| account(state, now, &words))
             .collect(),
         problems: around.problems,
+        bypassed: around.bypassed,
+        codex: CodexView {
+            homes: around.homes,
+            last_request: pool.last_request(),
+        },
+        preferences: around.preferences,
     }
 }
 

@@ -10,10 +10,11 @@ use baton_core::{
     explain,
 };
 use baton_engine::{
+    control::protocol::About,
     store::{
         private::{Private, PrivateError},
         restored,
-        settings::{Settings, SettingsError, with_policy},
+        settings::{Settings, SettingsError, with_settings},
     },
     vault::{ChunkedVault, MemoryVault, Vault},
     words::PoolWords,
@@ -48,7 +49,7 @@ pub(crate) fn settings(data: &[u8]) {
     };
     assert!(settings.policy.wait_for_recovery() <= Duration::from_secs(6 * 3600));
     assert!(settings.port.is_none_or(|port| port >= 1024));
-    let unchanged = with_policy(path, text, &settings.policy).expect("as before");
+    let unchanged = with_settings(path, text, &settings).expect("as before");
     assert_eq!(unchanged, text, "what stands there already isn't written");
     for strategy in Strategy::ALL {
         let mut policy = settings.policy;
@@ -58,14 +59,17 @@ pub(crate) fn settings(data: &[u8]) {
             OnRecovery::Return => OnRecovery::Stay,
         };
         policy.set_wait_for_recovery(Duration::from_secs(data.len() as u64 * 7));
-        let written = with_policy(path, text, &policy).expect("what was read can be written");
+        let mut wanted = Settings { policy, ..settings };
+        wanted.bypass = !wanted.bypass;
+        let told = &mut wanted.preferences.notifications;
+        told.set(About::Low, !told.wants(About::Low));
+        let written = with_settings(path, text, &wanted).expect("what was read can be written");
         let again = Settings::parse(path, &written).expect("what was written can be read");
-        let expected = Settings {
-            policy,
-            port: settings.port,
-        };
-        assert_eq!(again, expected, "{written}");
-        assert_eq!(with_policy(path, &written, &policy).ok().as_ref(), Some(&written));
+        assert_eq!(again, wanted, "{written}");
+        assert_eq!(
+            with_settings(path, &written, &wanted).ok().as_ref(),
+            Some(&written)
+        );
         // No value that is allowed has a `#` in it, so each begins a comment.
         let mut rest = written.as_str();
         for comment in text.split('#').skip(1) {

@@ -11,7 +11,7 @@ fn the_demo_passes_its_own_plan_and_says_so_in_one_line() {
             "demo",
             "--json",
             "--speed",
-            "6000",
+            "3000",
             "--svg",
             svg.to_str().unwrap(),
         ])

@@ -14,6 +14,7 @@ const JOINED: &str = "# The line end before this line is Baton's too.";
 
 /// What of Codex goes through Baton (PROTOCOL §1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Everything but metrics.

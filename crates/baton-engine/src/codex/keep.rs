@@ -7,7 +7,7 @@ use super::{
     file::{Change, ConfigError, ConfigFile},
     record::{Connected, Record},
 };
-use crate::control::protocol::BaseUrls;
+use crate::control::protocol::{BaseUrls, CodexHome};
 
 /// Codex itself may be writing.
 const TRIES: usize = 3;
@@ -38,6 +38,19 @@ pub(crate) fn readdress_all(data_dir: &Path, urls: &BaseUrls) -> Kept {
     // One that can't be read is asked all the same: that is then told.
     connected.retain(|known| !matches!(record.file(&known.home).connected(), Ok(None)));
     of(&record, connected, |file, mode| file.connect(urls, mode))
+}
+
+/// Those that are connected as they are to be.
+pub(crate) fn connected_homes(record: &Record) -> Vec<CodexHome> {
+    let mode = |home: &Path| record.file(home).connected().ok().flatten();
+    let home = |known: Connected| {
+        let mode = mode(&known.home)?;
+        Some(CodexHome {
+            home: known.home,
+            mode,
+        })
+    };
+    record.list().into_iter().filter_map(home).collect()
 }
 
 fn each(record: &Record, change: impl Fn(&ConfigFile, Mode) -> Result<Change, ConfigError>) -> Kept {

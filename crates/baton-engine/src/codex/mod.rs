@@ -3,6 +3,7 @@
 //! - `edit`: the text, changed; `lines`: which lines of it are Baton's, and which Baton's
 //! - `file`: the file, replaced as a whole; `exposure`: who else could read the secret in it;
 //!   `overrides`: what leads Codex past Baton all the same
+//! - `one`: a folder that a person names
 //! - `record`: which files are to be connected while Baton runs; `keep`: they are, and only then
 //! - `health`: how a folder is; `layers`, `environment`: what else decides where its Codex goes; `version`: which it is
 //! - `tried`: which CLIs have worked through Baton; `seen`: which one is in use
@@ -17,6 +18,7 @@ mod health;
 mod keep;
 mod layers;
 mod lines;
+mod one;
 mod overrides;
 #[cfg(test)]
 mod properties;
@@ -31,9 +33,10 @@ pub use file::{Change, ConfigError, ConfigFile};
 pub(crate) use guard::Guardian;
 pub use guard::guard;
 pub use health::Home;
-pub(crate) use keep::{connect_all, disconnect_all, readdress_all};
+pub(crate) use keep::{connect_all, connected_homes, disconnect_all, readdress_all};
 pub use layers::{MANAGED, managed, projects};
 pub use lines::{ANOTHER, Owner};
+pub use one::{HomeError, Made, another_baton, connect_home, connecting, disconnect_home};
 pub use record::{Connected, Record};
 pub(crate) use seen::Seen;
 pub use tried::{Cli, Tried};

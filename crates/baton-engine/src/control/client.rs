@@ -67,7 +67,7 @@ impl Client {
             Ok(Ok(None)) => Err(failed("Baton has ended before it answered")),
             Ok(Ok(Some(Message::Reply { reply }))) => Ok(*reply),
             Ok(Ok(Some(Message::Error { error }))) => Err(error),
-            Ok(Ok(Some(Message::Event { .. } | Message::Changed))) => {
+            Ok(Ok(Some(Message::Event { .. } | Message::Changed | Message::Show { .. }))) => {
                 Err(failed("Baton answered out of order"))
             }
         }
@@ -75,8 +75,20 @@ impl Client {
 
     /// What happens from now on. The first message is [`Message::Changed`]: ask for the state after it. Ends when
     /// Baton does.
-    pub async fn watch(mut self) -> Result<impl Stream<Item = Message> + Send + Unpin, ControlError> {
-        self.send(Command::Watch).await?;
+    pub async fn watch(self) -> Result<impl Stream<Item = Message> + Send + Unpin, ControlError> {
+        self.messages(Command::Watch).await
+    }
+
+    /// [`Self::watch`], and [`Message::Show`].
+    pub async fn watch_from_window(self) -> Result<impl Stream<Item = Message> + Send + Unpin, ControlError> {
+        self.messages(Command::WatchFromWindow).await
+    }
+
+    async fn messages(
+        mut self,
+        watch: Command,
+    ) -> Result<impl Stream<Item = Message> + Send + Unpin, ControlError> {
+        self.send(watch).await?;
         let messages = stream::unfold(self, |mut client| async move {
             let message = client.next().await.ok().flatten()?;
             Some((message, client))

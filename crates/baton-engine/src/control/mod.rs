@@ -11,6 +11,7 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 pub mod transport;
+mod views;
 
 pub use client::{Client, ConnectError};
 pub use server::{Handler, ServeError, Server, serve};

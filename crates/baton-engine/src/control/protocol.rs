@@ -3,18 +3,24 @@
 use std::{fmt, path::PathBuf};
 
 use baton_core::{
-    AccountId, BankedResets, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent, Strategy,
-    Timestamp, WindowLength,
+    AccountId, BankedResets, Choice, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent,
+    Strategy, Timestamp, WindowLength,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::doctor::Check;
 
+pub use super::views::{
+    About, Appearance, CodexHome, CodexView, DataView, ExportFormat, Notifications, Preferences,
+};
+pub use crate::codex::Mode;
+
 /// Both sides must have the same; a client of another version is told so.
 pub const VERSION: u32 = 1;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Call {
     pub version: u32,
     pub command: Command,
@@ -49,6 +55,7 @@ impl Call {
 pub type Selector = String;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
     Status,
@@ -135,15 +142,56 @@ pub enum Command {
         at: Percent,
         reserve: Option<bool>,
     },
+    /// On: requests pass with Codex's own sign-in, as if Baton weren't there.
+    Bypass {
+        on: bool,
+    },
+    /// Edits Codex's config.toml; without a home that of `$CODEX_HOME`.
+    ConnectCodex {
+        home: Option<PathBuf>,
+        mode: Mode,
+    },
+    /// Without a home: every one.
+    DisconnectCodex {
+        home: Option<PathBuf>,
+    },
+    /// Somebody else has connected or disconnected it.
+    LookAtCodex,
+    SetNotification {
+        about: About,
+        on: bool,
+    },
+    SetAppearance {
+        appearance: Appearance,
+    },
+    /// The person has read what Baton does with their accounts.
+    AcceptTerms,
+    /// What is stored, and where.
+    Data,
+    /// The log as a file that isn't there yet.
+    Export {
+        path: PathBuf,
+        format: ExportFormat,
+    },
+    /// Readings, switches and requests; accounts and settings stay.
+    DeleteHistory,
     /// From then on the connection carries [`Message::Event`] and, on any change, [`Message::Changed`].
     Watch,
     /// A new secret in the base URLs, at once; connected Codexes are told.
     RenewSecret,
+    /// [`Self::Watch`] for a window, which is to come to the front on [`Message::Show`].
+    WatchFromWindow,
+    /// The window that watches comes to the front; an error where none does.
+    ShowWindow {
+        /// Where in it: `now`, `activity`, `settings`, or `account/` and its number.
+        place: String,
+    },
     /// Ends Baton: running requests are drained.
     Stop,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum SignInWay {
     Browser,
@@ -152,6 +200,7 @@ pub enum SignInWay {
 
 /// It holds a code: not in a `Debug` output.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct Pasted(String);
 
@@ -172,15 +221,27 @@ impl fmt::Debug for Pasted {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum Message {
-    Reply { reply: Box<Reply> },
-    Error { error: ControlError },
-    Event { event: Event },
+    Reply {
+        reply: Box<Reply>,
+    },
+    Error {
+        error: ControlError,
+    },
+    Event {
+        event: Event,
+    },
     Changed,
+    /// The window is to come to the front.
+    Show {
+        place: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
     Done { message: String },
@@ -190,10 +251,12 @@ pub enum Reply {
     Checks { checks: Vec<Check> },
     Added { account: AccountId, message: String },
     SignIn { sign_in: SignInView },
+    Data { data: DataView },
 }
 
 /// A sign-in that waits for a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct SignInView {
     pub id: u64,
     /// The page to open.
@@ -208,6 +271,7 @@ pub struct SignInView {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[error("{message}")]
 pub struct ControlError {
     pub kind: ErrorKind,
@@ -216,6 +280,7 @@ pub struct ControlError {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// What was asked for makes no sense: nothing has changed.
@@ -237,6 +302,7 @@ impl ControlError {
 
 /// Everything that a screen shows, at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Snapshot {
     /// Baton's own version.
     pub version: String,
@@ -251,6 +317,8 @@ pub struct Snapshot {
     pub active: Option<AccountId>,
     /// Who serves when the active account can't.
     pub next: Option<AccountId>,
+    /// What a request would meet now.
+    pub next_request: Choice,
     pub pinned: Option<AccountId>,
     /// Automatic failover has stopped: `baton switch` releases it.
     pub braked: bool,
@@ -260,9 +328,14 @@ pub struct Snapshot {
     pub accounts: Vec<AccountView>,
     /// What is wrong outside the accounts (keychain locked, …), each with what to do.
     pub problems: Vec<String>,
+    /// Requests pass with Codex's own sign-in.
+    pub bypassed: bool,
+    pub codex: CodexView,
+    pub preferences: Preferences,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct BaseUrls {
     /// For `openai_base_url` in Codex's config.toml.
     pub openai_base_url: String,
@@ -282,6 +355,7 @@ impl BaseUrls {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct AccountView {
     pub id: AccountId,
     pub label: String,
@@ -306,6 +380,7 @@ pub struct AccountView {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct WindowView {
     pub family: LimitFamily,
     /// Of a named limit.
@@ -323,6 +398,7 @@ pub struct WindowView {
 
 /// A line of `baton log`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "entry", rename_all = "snake_case")]
 pub enum LogEntry {
     Event { event: Event },
@@ -331,6 +407,7 @@ pub enum LogEntry {
 
 /// One request as the ledger keeps it: no content, no ids of Codex's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct RequestLine {
     pub at: Timestamp,
     /// `None`: nobody could serve.
@@ -349,6 +426,7 @@ pub struct RequestLine {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     Http,

@@ -30,6 +30,8 @@ pub trait Handler: Send + Sync + 'static {
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Reply, ControlError>>;
     fn events(&self) -> broadcast::Receiver<Event>;
     fn changes(&self) -> watch::Receiver<u64>;
+    /// Where a window is to come to the front. Whoever holds one is a window.
+    fn shows(&self) -> broadcast::Receiver<String>;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +140,11 @@ where
             ),
             Ok(Some(line)) => match Call::read(&line) {
                 Err(error) => (Message::Error { error }, false),
-                Ok(Command::Watch) => break watch(&mut lines, &mut writer, &*handler, closed).await,
+                Ok(Command::Watch) => break watch(&mut lines, &mut writer, &*handler, None, closed).await,
+                Ok(Command::WatchFromWindow) => {
+                    let shows = Some(handler.shows());
+                    break watch(&mut lines, &mut writer, &*handler, shows, closed).await;
+                }
                 Ok(command) => (answer(&handler, command).await, false),
             },
         };
@@ -184,6 +190,7 @@ async fn watch<R, W>(
     lines: &mut Lines<R>,
     writer: &mut W,
     handler: &dyn Handler,
+    mut shows: Option<broadcast::Receiver<String>>,
     mut closed: watch::Receiver<bool>,
 ) -> io::Result<()>
 where
@@ -213,6 +220,7 @@ where
                 Err(broadcast::error::RecvError::Lagged(_)) => Message::Changed,
                 Err(broadcast::error::RecvError::Closed) => return Ok(()),
             },
+            place = shown(&mut shows) => Message::Show { place },
             changed = changed => match changed {
                 Ok(()) => {
                     not_before = time::Instant::now() + BETWEEN_CHANGES;
@@ -223,4 +231,16 @@ where
         };
         lines::send(writer, &message).await?;
     }
+}
+
+/// Never, for whoever isn't a window.
+async fn shown(shows: &mut Option<broadcast::Receiver<String>>) -> String {
+    while let Some(receiver) = shows {
+        match receiver.recv().await {
+            Ok(place) => return place,
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => *shows = None,
+        }
+    }
+    std::future::pending().await
 }

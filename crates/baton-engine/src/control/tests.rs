@@ -20,6 +20,7 @@ use super::{
 struct Fake {
     events: broadcast::Sender<Event>,
     changes: watch::Sender<u64>,
+    shows: broadcast::Sender<String>,
     executed: Mutex<Vec<Command>>,
     /// Holds `Why` back until it is let go.
     held: tokio::sync::Semaphore,
@@ -55,6 +56,10 @@ impl Handler for Fake {
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
+
+    fn shows(&self) -> broadcast::Receiver<String> {
+        self.shows.subscribe()
+    }
 }
 
 struct Running {
@@ -69,6 +74,7 @@ async fn running() -> Running {
     let fake = Arc::new(Fake {
         events: broadcast::channel(16).0,
         changes: watch::channel(0).0,
+        shows: broadcast::channel(4).0,
         executed: Mutex::default(),
         held: tokio::sync::Semaphore::new(0),
     });

@@ -158,6 +158,12 @@ impl Shared {
         if matches!(route.kind, guard::Kind::Responses | guard::Kind::Socket) {
             self.comes_through(request.headers());
         }
+        if self.desk.bypassed() {
+            return match route.kind {
+                guard::Kind::Socket => socket::bypass(self, request, route).await,
+                _ => own::pass_through(&self, request, &route).await,
+            };
+        }
         match route.kind {
             guard::Kind::Responses => responses::handle(self, request, route).await,
             guard::Kind::Socket => socket::handle(self, request, route).await,

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::follow::follow;
 use crate::{
-    desk::Desk,
+    desk::{Chosen, Desk},
     store::settings::{self, Settings, SettingsError},
 };
 
@@ -59,12 +59,31 @@ impl SettingsFile {
         let mut known = self.lock();
         // An edit that hasn't been noticed yet comes first.
         self.take_over(&mut known);
-        let policy = self.desk.change(|pool, now, events| {
-            change(pool, now, events);
-            *pool.policy()
-        });
-        settings::save_policy(&self.dir, &policy)?;
-        known.policy = policy;
+        self.desk.change(change);
+        self.save(&mut known)
+    }
+
+    /// [`Self::decide`], for what isn't the pool's.
+    pub(crate) fn prefer(&self, change: impl FnOnce(&mut Chosen)) -> Result<(), SettingsError> {
+        let mut known = self.lock();
+        self.take_over(&mut known);
+        self.desk.choose(change);
+        self.save(&mut known)
+    }
+
+    fn save(&self, known: &mut Settings) -> Result<(), SettingsError> {
+        let Chosen {
+            bypassed,
+            preferences,
+        } = self.desk.chosen();
+        let settings = Settings {
+            policy: self.desk.read(|pool, _| *pool.policy()),
+            port: known.port,
+            bypass: bypassed,
+            preferences,
+        };
+        settings::save(&self.dir, &settings)?;
+        *known = settings;
         Ok(())
     }
 
@@ -86,6 +105,16 @@ impl SettingsFile {
 
     /// Only what the edit changed: the rest may have been decided since, without reaching the file.
     fn apply(&self, known: &Settings, edited: &Settings) {
+        if (known.bypass, known.preferences) != (edited.bypass, edited.preferences) {
+            self.desk.choose(|chosen| {
+                if known.bypass != edited.bypass {
+                    chosen.bypassed = edited.bypass;
+                }
+                if known.preferences != edited.preferences {
+                    chosen.preferences = edited.preferences;
+                }
+            });
+        }
         let (old, new) = (&known.policy, &edited.policy);
         if old == new {
             return;

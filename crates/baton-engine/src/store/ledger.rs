@@ -6,9 +6,10 @@ use baton_core::{AccountId, Event, Timestamp};
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::{Store, StoreError};
-use crate::control::protocol::{LogEntry, RequestLine, Transport};
+use crate::control::protocol::{DataView, LogEntry, RequestLine, Transport};
 
-const KEPT: Duration = Duration::from_secs(90 * 86_400);
+const RETENTION_DAYS: u32 = 90;
+const KEPT: Duration = Duration::from_secs(RETENTION_DAYS as u64 * 86_400);
 
 impl Store {
     /// Newest first.
@@ -29,6 +30,35 @@ impl Store {
             entries.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
             entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+        })
+    }
+
+    /// What is stored, and where.
+    pub fn summary(&self) -> Result<DataView, StoreError> {
+        let folder = self.path.parent().unwrap_or(&self.path).to_path_buf();
+        self.with(|connection| {
+            let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+            let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
+            let oldest = "SELECT MIN(at) FROM (SELECT MIN(at) AS at FROM events UNION ALL SELECT MIN(at) FROM requests)";
+            let oldest: Option<i64> = connection.query_row(oldest, [], |row| row.get(0))?;
+            Ok(DataView {
+                folder,
+                size: unsigned(count(
+                    "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+                )?),
+                requests: unsigned(count("SELECT COUNT(*) FROM requests")?),
+                events: unsigned(count("SELECT COUNT(*) FROM events")?),
+                oldest: oldest.map(Timestamp::from_millis),
+                retention_days: RETENTION_DAYS,
+            })
+        })
+    }
+
+    /// Events and requests, in a way that leaves nothing of them in the file.
+    pub fn delete_history(&self) -> Result<(), StoreError> {
+        self.with(|connection| {
+            connection.execute_batch("DELETE FROM events; DELETE FROM requests; VACUUM;")?;
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         })
     }
 

@@ -1,6 +1,7 @@
 //! Stories: a simulated backend, a Baton in this process, a Codex-like client.
 
 mod breaking_off;
+mod bypass;
 mod concurrency;
 mod doctor;
 mod drain;

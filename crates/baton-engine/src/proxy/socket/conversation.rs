@@ -153,6 +153,10 @@ impl Conversation {
         let connection = self.handshake.facts.clone().of_connection();
         let asker = Asker::of(&self.handshake.parts.headers);
         self.request = Some(InFlight::new(&self.shared, frame, asked, connection, asker));
+        if self.shared.desk.bypassed() {
+            // Its next socket goes with its own sign-in.
+            return self.reconnect("bypassed").await;
+        }
         self.serve().await
     }
 

@@ -2,6 +2,7 @@
 //! upstream is in trouble, it answers 101 itself and speaks at the first frame, because a refused upgrade makes the CLI
 //! try seven times and then give up WebSocket for the whole thread (PROTOCOL §2).
 
+mod bypassed;
 mod conversation;
 mod in_flight;
 mod inbox;
@@ -21,8 +22,9 @@ use tokio_tungstenite::{
 };
 
 use self::{
+    bypassed::carry,
     conversation::converse,
-    upstream::{Opened, config, open},
+    upstream::{Failed, Opened, Socket, config, connect_bypassed, open},
 };
 use super::{
     Shared,
@@ -45,28 +47,110 @@ pub(super) struct Handshake {
     facts: Facts,
 }
 
-pub(super) async fn handle(
-    shared: Arc<Shared>,
-    mut request: Request<Incoming>,
-    route: Route,
-) -> Response<Body> {
-    let Some(accept) = accept_key(request.headers()) else {
-        return guard::refuse(
+/// The client's side of an upgrade.
+struct Asked {
+    upgrade: hyper::upgrade::OnUpgrade,
+    accept: HeaderValue,
+    handshake: Handshake,
+}
+
+// Large only by a Response that is built once a refusal.
+#[allow(clippy::result_large_err)]
+fn asked(mut request: Request<Incoming>, route: Route) -> Result<Asked, Response<Body>> {
+    let accept = accept_key(request.headers()).ok_or_else(|| {
+        guard::refuse(
             StatusCode::BAD_REQUEST,
             "This is no WebSocket handshake (version 13).",
-        );
-    };
+        )
+    })?;
     let upgrade = hyper::upgrade::on(&mut request);
     let parts = request.into_parts().0;
     let facts = Facts::from_headers(&parts.headers);
-    let who = Who::new(facts.clone(), false, Asker::of(&parts.headers));
-    let handshake = Handshake {
-        parts,
-        rest: route.rest,
-        facts,
+    Ok(Asked {
+        upgrade,
+        accept,
+        handshake: Handshake {
+            parts,
+            rest: route.rest,
+            facts,
+        },
+    })
+}
+
+impl Asked {
+    /// 101 with this head, and then `then` with the client's socket.
+    fn agree<T>(
+        self,
+        shared: &Shared,
+        head: HeaderMap,
+        then: impl FnOnce(Handshake, Socket) -> T + Send + 'static,
+    ) -> Response<Body>
+    where
+        T: Future<Output = ()> + Send,
+    {
+        let Self {
+            upgrade,
+            accept,
+            handshake,
+        } = self;
+        shared.tasks.spawn(async move {
+            match upgrade.await {
+                Ok(upgraded) => {
+                    let client = WebSocketStream::from_raw_socket(
+                        TokioIo::new(upgraded),
+                        Role::Server,
+                        Some(config()),
+                    )
+                    .await;
+                    Box::pin(then(handshake, client)).await;
+                }
+                Err(error) => tracing::debug!(%error, "the client left during the upgrade"),
+            }
+        });
+        switching_protocols(head, &accept)
+    }
+}
+
+/// While Baton is bypassed: as it comes, with the CLI's own sign-in, refusals included.
+pub(super) async fn bypass(shared: Arc<Shared>, request: Request<Incoming>, route: Route) -> Response<Body> {
+    let asked = match asked(request, route) {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
     };
+    let opened = tokio::time::timeout(UPGRADE_WITHIN, connect_bypassed(&shared, &asked.handshake)).await;
+    match opened {
+        Ok(Ok((upstream, head))) => {
+            let carrying = Arc::clone(&shared);
+            asked.agree(&shared, head, |_, client| carry(carrying, client, upstream))
+        }
+        Ok(Err(Failed {
+            answer: Some(answer), ..
+        })) => {
+            let (mut parts, entry) = (answer.parts, shared.ledger.none());
+            headers::to_client(&shared, &mut parts, None);
+            let running = super::Running::new(&shared);
+            Response::from_parts(
+                parts,
+                Relay::raw(answer.held, answer.rest, entry, running).boxed(),
+            )
+        }
+        Ok(Err(_)) | Err(_) => guard::refuse(
+            StatusCode::BAD_GATEWAY,
+            "Baton is bypassed, and the upstream can't be reached.",
+        ),
+    }
+}
+
+pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, route: Route) -> Response<Body> {
+    let asked = match asked(request, route) {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    let handshake = &asked.handshake;
+    let asker = Asker::of(&handshake.parts.headers);
+    let who = Who::new(handshake.facts.clone(), false, asker);
     let mut trial = Trial::new(who.model.as_deref());
-    let opened = tokio::time::timeout(UPGRADE_WITHIN, open(&shared, &handshake, &who, &mut trial)).await;
+    let opened = tokio::time::timeout(UPGRADE_WITHIN, open(&shared, handshake, &who, &mut trial)).await;
     let (upstream, head) = match opened {
         Ok(Opened::Socket(upstream, head)) => (Some(*upstream), head),
         Ok(Opened::PassOn(account, answer)) if may_be_told(answer.parts.status) => {
@@ -82,19 +166,10 @@ pub(super) async fn handle(
         // Said at the first frame.
         Ok(Opened::PassOn(..) | Opened::Nobody) | Err(_) => (None, HeaderMap::new()),
     };
-    let tasks = shared.tasks.clone();
-    tasks.spawn(async move {
-        match upgrade.await {
-            Ok(upgraded) => {
-                let client =
-                    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config()))
-                        .await;
-                Box::pin(converse(shared, handshake, client, upstream)).await;
-            }
-            Err(error) => tracing::debug!(%error, "the client left during the upgrade"),
-        }
-    });
-    switching_protocols(head, &accept)
+    let conversing = Arc::clone(&shared);
+    asked.agree(&shared, head, |handshake, client| {
+        converse(conversing, handshake, client, upstream)
+    })
 }
 
 /// Not a 5xx, which would cost the thread its WebSocket, nor a pool account's 401, for which the CLI would refresh its own

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use baton_core::{AccountId, Outcome, RefuseReason, SendState, Trial, Trouble};
 use baton_wire::{error, headers as quota_headers};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request, response};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::{
@@ -20,7 +20,7 @@ use super::{
     },
     Handshake, accept_key,
 };
-use crate::net::{NetError, empty};
+use crate::net::{Answered, NetError, empty};
 
 pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -135,36 +135,73 @@ async fn upgrade(
         return Err(Outcome::ClientError { status: 400 }.into());
     };
     headers::attach(shared, &mut parts.headers, chosen);
-    parts
-        .headers
-        .insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    parts
-        .headers
-        .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    // Frames are read here: compression is declined, as any server may.
-    parts.headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
-    let accept = accept_key(&parts.headers);
-    let mut answered = match shared.net.send(Request::from_parts(parts, empty())).await {
-        Ok(answered) => answered,
-        Err(NetError::Connect(_)) => {
-            return Err(Outcome::ServerTrouble(Trouble::Connect).into());
-        }
-        Err(NetError::ConnectTimeout) => {
-            return Err(Outcome::ServerTrouble(Trouble::ConnectTimeout).into());
-        }
-        Err(_) => return Err(Outcome::Broken.into()),
-    };
-    let now = shared.desk.now();
-    if let Some(reading) = quota_headers::quota(answered.headers(), now) {
+    let (answered, accept) = ask(shared, parts).await?;
+    if let Some(reading) = quota_headers::quota(answered.headers(), shared.desk.now()) {
         shared.desk.learn(&mut chosen.pick, &reading);
     }
+    let (socket, mut parts) = agreed(shared, answered, accept).await?;
+    headers::to_client(shared, &mut parts, Some(chosen.pick.account));
+    Ok((
+        Upstream {
+            socket,
+            chosen: chosen.clone(),
+            announces: false,
+        },
+        parts.headers,
+    ))
+}
+
+/// With the CLI's own sign-in.
+pub(super) async fn connect_bypassed(
+    shared: &Arc<Shared>,
+    handshake: &Handshake,
+) -> Result<(Socket, HeaderMap), Failed> {
+    let Some(parts) = headers::to_upstream(shared, &handshake.parts, &handshake.rest) else {
+        return Err(Outcome::ClientError { status: 400 }.into());
+    };
+    let (answered, accept) = ask(shared, parts).await?;
+    let (socket, mut parts) = agreed(shared, answered, accept).await?;
+    headers::to_client(shared, &mut parts, None);
+    Ok((socket, parts.headers))
+}
+
+/// The upstream's answer to the handshake, and the key that it must have in it.
+async fn ask(
+    shared: &Arc<Shared>,
+    mut parts: request::Parts,
+) -> Result<(Response<Answered>, Option<HeaderValue>), Failed> {
+    let headers = &mut parts.headers;
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    // Frames are read here: compression is declined, as any server may.
+    headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    let accept = accept_key(headers);
+    match shared.net.send(Request::from_parts(parts, empty())).await {
+        Ok(answered) => Ok((answered, accept)),
+        Err(NetError::Connect(_)) => Err(Outcome::ServerTrouble(Trouble::Connect).into()),
+        Err(NetError::ConnectTimeout) => Err(Outcome::ServerTrouble(Trouble::ConnectTimeout).into()),
+        Err(_) => Err(Outcome::Broken.into()),
+    }
+}
+
+/// The socket, if the upstream has agreed to one.
+async fn agreed(
+    shared: &Shared,
+    mut answered: Response<Answered>,
+    accept: Option<HeaderValue>,
+) -> Result<(Socket, response::Parts), Failed> {
     if answered.status() != StatusCode::SWITCHING_PROTOCOLS {
         let (parts, body) = answered.into_parts();
         let (held, rest) = read_error(body).await;
         let outcome = match parts.status.is_success() {
             // A 200 to an upgrade is no WebSocket server.
             true => Outcome::Broken,
-            false => error::http(parts.status.as_u16(), &parts.headers, &held.concat(), now),
+            false => error::http(
+                parts.status.as_u16(),
+                &parts.headers,
+                &held.concat(),
+                shared.desk.now(),
+            ),
         };
         return Err(Failed {
             outcome,
@@ -179,15 +216,6 @@ async fn upgrade(
         Ok(upgraded) => upgraded,
         Err(_) => return Err(Outcome::Broken.into()),
     };
-    let (mut parts, _) = answered.into_parts();
-    headers::to_client(shared, &mut parts, Some(chosen.pick.account));
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, Some(config())).await;
-    Ok((
-        Upstream {
-            socket,
-            chosen: chosen.clone(),
-            announces: false,
-        },
-        parts.headers,
-    ))
+    Ok((socket, answered.into_parts().0))
 }

@@ -1,18 +1,17 @@
 //! Opening a page in the person's browser. No shell sees the address.
 
-use std::process::Stdio;
-
-use tokio::process::Command;
+use std::process::{Command, Stdio};
 
 /// Begins to open the page; `BROWSER` says in what, as elsewhere. Whether it comes up isn't known.
-pub(crate) fn open(address: &str) -> Result<(), String> {
-    let mut command = command(address).ok_or("this terminal has no display")?;
+pub fn open(address: &str) -> Result<(), String> {
+    let mut command = command(address).ok_or("there is no display here")?;
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .map(drop)
+        // Waited for aside, so that it doesn't stay as a zombie.
+        .and_then(|mut child| std::thread::Builder::new().spawn(move || child.wait()).map(drop))
         .map_err(|error| error.to_string())
 }
 

@@ -1,6 +1,8 @@
 //! `settings.toml`: what a person may edit. Their comments and order are kept, and a file that isn't understood is
 //! named with line and column, never written over.
 
+mod save;
+
 use std::{
     io,
     ops::Range,
@@ -11,11 +13,24 @@ use std::{
 use baton_core::{OnRecovery, Policy, Strategy, policy::LONGEST_WAIT};
 use toml_edit::{Document, Item};
 
+pub use self::save::{save, with_settings};
 use super::files;
-use crate::toml;
+use crate::{
+    control::protocol::{About, Appearance, Notifications, Preferences},
+    toml,
+};
 
 const FILE: &str = "settings.toml";
-const KEYS: [&str; 4] = ["strategy", "on_recovery", "wait_for_recovery", "port"];
+const KEYS: [&str; 8] = [
+    "strategy",
+    "on_recovery",
+    "wait_for_recovery",
+    "port",
+    "bypass",
+    "notifications",
+    "appearance",
+    "terms_accepted",
+];
 const WAIT_ALLOWED: &str = "a time from \"0s\" to \"6h\", such as \"90s\", \"1m\" or \"1h 30m\"";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +38,9 @@ pub struct Settings {
     pub policy: Policy,
     /// `None`: Baton's own choice.
     pub port: Option<u16>,
+    /// Requests pass with Codex's own sign-in.
+    pub bypass: bool,
+    pub preferences: Preferences,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -58,54 +76,6 @@ impl Settings {
     pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
         parse(text).map_err(|wrong| wrong.at(path.to_path_buf(), text))
     }
-}
-
-/// Writes the policy's own keys, and only those that change.
-pub fn save_policy(dir: &Path, policy: &Policy) -> Result<(), SettingsError> {
-    let path = Settings::path(dir);
-    let text = read(&path)?;
-    let new = with_policy(&path, &text, policy)?;
-    if new == text {
-        return Ok(());
-    }
-    let failed = |source| SettingsError::Io {
-        path: path.clone(),
-        source,
-    };
-    files::private_dir(dir).map_err(failed)?;
-    files::replace(&path, new.as_bytes()).map_err(failed)
-}
-
-/// The file's text with the policy in it, every other byte as it was; `path` is what errors name.
-pub fn with_policy(path: &Path, text: &str, policy: &Policy) -> Result<String, SettingsError> {
-    let known = Settings::parse(path, text)?.policy;
-    let document = Document::parse(text).map_err(|error| Wrong::from(error).at(path.to_path_buf(), text))?;
-    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let (mut values, mut added) = (Vec::new(), String::new());
-    let mut set = |key, new: &str| match document.get(key).and_then(Item::span) {
-        Some(old) => values.push((old, format!("\"{new}\""))),
-        None => added.push_str(&format!("{key} = \"{new}\"{line_end}")),
-    };
-    if known.strategy != policy.strategy {
-        set("strategy", policy.strategy.name());
-    }
-    if known.on_recovery != policy.on_recovery {
-        set("on_recovery", on_recovery_name(policy.on_recovery));
-    }
-    if known.wait_for_recovery() != policy.wait_for_recovery() {
-        set("wait_for_recovery", &written(policy.wait_for_recovery()));
-    }
-    let mut new = text.to_owned();
-    // From the end, so that the places before stay what they are.
-    values.sort_by_key(|(place, _)| std::cmp::Reverse(place.start));
-    for (place, value) in values {
-        new.replace_range(place, &value);
-    }
-    let cut_short = !new.trim_start_matches('\u{feff}').is_empty() && !new.ends_with('\n');
-    if !added.is_empty() && cut_short {
-        new.push_str(line_end);
-    }
-    Ok(new + &added)
 }
 
 fn read(path: &Path) -> Result<String, SettingsError> {
@@ -188,6 +158,14 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
                     port.ok_or_else(|| wrong("`port` must be a number from 1024 to 65535".to_owned()))?;
                 settings.port = Some(port);
             }
+            "bypass" => settings.bypass = switch(name, item).map_err(wrong)?,
+            "terms_accepted" => settings.preferences.terms_accepted = switch(name, item).map_err(wrong)?,
+            "notifications" => settings.preferences.notifications = notifications(item).map_err(wrong)?,
+            "appearance" => {
+                let appearance = string(item).and_then(Appearance::from_name);
+                let allowed = "`appearance` must be \"system\", \"light\" or \"dark\"";
+                settings.preferences.appearance = appearance.ok_or_else(|| wrong(allowed.to_owned()))?;
+            }
             unknown => {
                 let span = document
                     .as_table()
@@ -204,6 +182,30 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
 
 fn string(item: &Item) -> Option<&str> {
     item.as_str().map(str::trim)
+}
+
+fn switch(name: &str, item: &Item) -> Result<bool, String> {
+    item.as_bool()
+        .ok_or_else(|| format!("`{name}` must be true or false"))
+}
+
+/// Those that are named are told, and no other.
+fn notifications(item: &Item) -> Result<Notifications, String> {
+    let wrong = || {
+        let all = About::ALL.map(About::name).join(", ");
+        format!("`notifications` must be a list, such as [\"switched\"], of some of {all}")
+    };
+    let mut told = Notifications::default();
+    for about in About::ALL {
+        told.set(about, false);
+    }
+    for named in item.as_array().ok_or_else(wrong)? {
+        let about = named
+            .as_str()
+            .and_then(|name| About::ALL.into_iter().find(|about| about.name() == name));
+        told.set(about.ok_or_else(wrong)?, true);
+    }
+    Ok(told)
 }
 
 fn strategies() -> String {
@@ -266,6 +268,13 @@ mod tests {
         dir
     }
 
+    fn of(policy: Policy) -> Settings {
+        Settings {
+            policy,
+            ..Settings::default()
+        }
+    }
+
     fn text(dir: &tempfile::TempDir) -> String {
         fs::read_to_string(Settings::path(dir.path())).unwrap()
     }
@@ -325,9 +334,27 @@ mod tests {
                 "`port` must be a number from 1024 to 65535".to_owned(),
             ),
             (
+                "bypass = \"on\"",
+                (1, 10),
+                "`bypass` must be true or false".to_owned(),
+            ),
+            (
+                "notifications = [\"switched\", \"lo\"]",
+                (1, 17),
+                "`notifications` must be a list, such as [\"switched\"], of some of switched, temporary_failover, recovered, \
+                 low, all_exhausted, needs_attention, codex_disconnected, pin_stopped"
+                    .to_owned(),
+            ),
+            (
+                "appearance = \"blue\"",
+                (1, 14),
+                "`appearance` must be \"system\", \"light\" or \"dark\"".to_owned(),
+            ),
+            (
                 "port = 4000\nstratgy = \"balanced\"",
                 (2, 1),
-                "there is no setting `stratgy`; there are strategy, on_recovery, wait_for_recovery, port"
+                "there is no setting `stratgy`; there are strategy, on_recovery, wait_for_recovery, port, bypass, \
+                 notifications, appearance, terms_accepted"
                     .to_owned(),
             ),
         ] {
@@ -350,7 +377,7 @@ mod tests {
     fn a_file_that_is_not_toml_is_placed_and_never_written_over() {
         let broken = "strategy = \"balanced\"\nport = = 3\n";
         let dir = with(broken);
-        let error = save_policy(dir.path(), &Policy::default()).unwrap_err();
+        let error = save(dir.path(), &Settings::default()).unwrap_err();
         assert!(matches!(error, SettingsError::Invalid { line: 2, .. }), "{error}");
         assert_eq!(text(&dir), broken);
     }
@@ -360,7 +387,7 @@ mod tests {
         let dir = with("# Mine.\nport = 4000 # firewall\n\n# Why not\nstrategy = 'balanced' # for now\n");
         let mut policy = Policy::default();
         policy.set_wait_for_recovery(Duration::from_secs(7200));
-        save_policy(dir.path(), &policy).unwrap();
+        save(dir.path(), &of(policy)).unwrap();
         assert_eq!(
             text(&dir),
             "# Mine.\nport = 4000 # firewall\n\n# Why not\nstrategy = \"sequential\" # for now\nwait_for_recovery = \
@@ -369,8 +396,8 @@ mod tests {
         assert_eq!(
             Settings::load(dir.path()).unwrap(),
             Settings {
-                policy,
-                port: Some(4000)
+                port: Some(4000),
+                ..of(policy)
             }
         );
     }
@@ -380,7 +407,7 @@ mod tests {
         let dir = with("\u{feff}# Mine.\r\nstrategy = 'balanced' # for now\r\nport = 4000");
         let mut policy = Policy::default();
         policy.set_wait_for_recovery(Duration::from_secs(7200));
-        save_policy(dir.path(), &policy).unwrap();
+        save(dir.path(), &of(policy)).unwrap();
         assert_eq!(
             text(&dir),
             "\u{feff}# Mine.\r\nstrategy = \"sequential\" # for now\r\nport = 4000\r\nwait_for_recovery = \"2h\"\r\n"
@@ -400,9 +427,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_window_changes_is_read_as_it_was_saved() {
+        let dir = with("notifications = [] # quiet\nbypass = true\n");
+        let quiet = Settings::load(dir.path()).unwrap();
+        assert!(quiet.bypass && !quiet.preferences.notifications.wants(About::Switched));
+        let mut settings = Settings {
+            bypass: false,
+            ..quiet
+        };
+        settings.preferences.notifications.set(About::Low, true);
+        settings.preferences.notifications.set(About::Switched, true);
+        settings.preferences.appearance = Appearance::Dark;
+        settings.preferences.terms_accepted = true;
+        save(dir.path(), &settings).unwrap();
+        assert_eq!(
+            text(&dir),
+            "notifications = [\"switched\", \"low\"] # quiet\nbypass = false\nappearance = \"dark\"\nterms_accepted = true\n"
+        );
+        assert_eq!(Settings::load(dir.path()).unwrap(), settings);
+    }
+
+    #[test]
     fn saving_what_stands_there_already_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        save_policy(dir.path(), &Policy::default()).unwrap();
+        save(dir.path(), &Settings::default()).unwrap();
         assert!(!Settings::path(dir.path()).exists());
     }
 
