@@ -26,8 +26,18 @@ fn main() {
         Ok(_) => {}
     }
 
-    let attributes =
-        tauri_build::Attributes::new().capabilities_path_pattern("src-tauri/capabilities/**/*.json");
+    // Named, so that the page may call only what its capability allows.
+    let commands = tauri_build::AppManifest::new().commands(&[
+        "call",
+        "place",
+        "autostart",
+        "set_autostart",
+        "open_link",
+        "start",
+    ]);
+    let attributes = tauri_build::Attributes::new()
+        .capabilities_path_pattern("src-tauri/capabilities/**/*.json")
+        .app_manifest(commands);
     if let Err(error) = tauri_build::try_build(attributes) {
         fail(&format!("{error:#}"));
     }

@@ -1,24 +1,32 @@
 //! Puts the parts together: one source of views, one tray, and what ends them.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use baton_engine::Options;
+use baton_core::AccountId;
+use baton_engine::control::protocol::{Command, Mode};
+use baton_engine::{Options, doctor, instance};
 use tauri::{AppHandle, RunEvent};
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Args, Command};
-use crate::display;
-use crate::engine::{self, Source};
-use crate::tray::menu::Action;
+use crate::args::{self, Args};
+use crate::engine::{self, Happened, Refused, Source};
+use crate::notices::{self, Notice, Notices};
+use crate::tray::action::Action;
 use crate::tray::{Clicks, Tray};
 use crate::view::View;
+use crate::window::{self, Place};
+use crate::{autostart, display};
 
 /// The tray shows at most one change in this time, and the newest: each change of the icon is a file written for the
 /// panel to read.
-const SETTLE: Duration = Duration::from_millis(250);
+const SETTLE: Duration = Duration::from_millis(80);
+/// A panel that starts with the session may come after Baton.
+const PANEL_COMES_WITHIN: Duration = Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 5 });
+const PANEL_COMES_AFTER_LOGIN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs the tray until the person quits. On success the process ends in here: the toolkit's loop does not return.
 pub fn run(args: &Args) -> ExitCode {
@@ -32,14 +40,22 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(options) => options,
         Err(error) => return failed(&error),
     };
-    if let Some(Command::Guard) = args.command {
+    if let Some(args::Command::Guard) = args.command {
         return guard(&options);
     }
     if let Err(reason) = display::check() {
         eprintln!("baton-desktop: {reason}");
         return reason.exit_code();
     }
-    match start(args, options) {
+    let ended = match args.command {
+        Some(args::Command::Window { place }) => window::run(options.data_dir, place),
+        // Whoever starts what runs already wants to see it.
+        None if !args.attach && instance::is_held(&options.data_dir) && !args.at_login => {
+            window::run(options.data_dir, Place::Now)
+        }
+        _ => start(args, options),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
@@ -61,17 +77,36 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 }
 
 fn start(args: &Args, options: Options) -> tauri::Result<()> {
-    let attach = args.attach;
+    let (attach, at_login_only) = (args.attach, args.at_login);
+    let data_dir = options.data_dir.clone();
     tauri::Builder::default()
+        .plugin(autostart::plugin())
         .setup(move |app| {
+            let app = app.handle().clone();
+            autostart::renew(&app);
             let source = if attach {
                 engine::attach(options.data_dir)
             } else {
                 engine::host(options, std::env::current_exe().ok())
             };
             let (clicks, clicked) = mpsc::unbounded_channel();
-            let tray = Tray::new(app.handle(), &source.view(), clicks)?;
-            tauri::async_runtime::spawn(show_and_quit(app.handle().clone(), tray, source, clicked));
+            let at_login = autostart::is_on(&app);
+            let tray = Tray::new(&app, &source.view(), at_login, clicks.clone())?;
+            let desk = Desk {
+                app,
+                tray,
+                source,
+                data_dir,
+                clicks,
+                at_login,
+                notices: Notices::default(),
+            };
+            tauri::async_runtime::spawn(without_a_panel(
+                desk.data_dir.clone(),
+                desk.clicks.clone(),
+                at_login_only,
+            ));
+            tauri::async_runtime::spawn(desk.run(clicked));
             Ok(())
         })
         .build(tauri::generate_context!())?
@@ -84,39 +119,164 @@ fn start(args: &Args, options: Options) -> tauri::Result<()> {
     Ok(())
 }
 
-async fn show_and_quit(app: AppHandle, mut tray: Tray, mut source: Source, mut clicked: Clicks) {
-    tokio::select! {
-        () = show(&mut tray, &mut source) => {}
-        () = asked_to_quit(&mut clicked) => {}
+/// Where nothing shows the icon, whoever has started Baton by hand gets the window, and who hasn't is told once.
+async fn without_a_panel(data_dir: PathBuf, clicks: mpsc::UnboundedSender<Action>, at_login: bool) {
+    tokio::time::sleep(if at_login {
+        PANEL_COMES_AFTER_LOGIN_WITHIN
+    } else {
+        PANEL_COMES_WITHIN
+    })
+    .await;
+    let shown = tokio::task::spawn_blocking(display::tray).await;
+    if !matches!(shown, Ok(doctor::Tray::NoHost)) {
+        return;
     }
-    tray.show(&View::Quitting);
-    // Running requests are let finish. Asked again, don't wait for them.
-    tokio::select! {
-        () = source.close() => {}
-        () = asked_to_quit(&mut clicked) => tracing::warn!("asked to quit twice: running requests are cut"),
+    if at_login {
+        notices::desktop::show(Notice::no_panel(), clicks);
+    } else {
+        window::open(&data_dir, Place::Now);
     }
-    app.exit(0);
 }
 
-/// Ends when the source has nothing more to say.
-async fn show(tray: &mut Tray, source: &mut Source) {
-    loop {
-        tray.show(&source.view());
-        tokio::time::sleep(SETTLE).await;
-        if !source.changed().await {
-            return;
+/// Everything that the tray's process shows, and what it is asked.
+struct Desk {
+    app: AppHandle,
+    tray: Tray,
+    source: Source,
+    data_dir: PathBuf,
+    clicks: mpsc::UnboundedSender<Action>,
+    at_login: Option<bool>,
+    notices: Notices,
+}
+
+/// How to end.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// Running requests first.
+    Finish,
+    Now,
+}
+
+impl Desk {
+    async fn run(mut self, mut clicked: Clicks) {
+        let end = self.show(&mut clicked).await;
+        let Self {
+            app,
+            mut tray,
+            source,
+            at_login,
+            ..
+        } = self;
+        tray.show(&View::Quitting, at_login, false);
+        if end == End::Finish {
+            // Running requests are let finish. Asked again, don't wait for them.
+            tokio::select! {
+                () = source.close() => {}
+                () = asked_again(&mut clicked) => tracing::warn!("asked to quit twice: running requests are cut"),
+            }
+        }
+        app.exit(0);
+    }
+
+    /// Until the person quits, or the source has nothing more to say.
+    async fn show(&mut self, clicked: &mut Clicks) -> End {
+        let (refused, mut refusals) = mpsc::unbounded_channel();
+        let mut signal = std::pin::pin!(signal());
+        let mut was_clicked = false;
+        loop {
+            self.tray.show(
+                &self.source.view(),
+                self.at_login,
+                std::mem::take(&mut was_clicked),
+            );
+            let settled = tokio::time::Instant::now() + SETTLE;
+            loop {
+                let next = async {
+                    tokio::time::sleep_until(settled).await;
+                    self.source.changed().await
+                };
+                tokio::select! {
+                    changed = next => match changed {
+                        true => break,
+                        false => return End::Finish,
+                    },
+                    () = &mut signal => return End::Finish,
+                    Some(why) = refusals.recv() => self.tell_refusal(why),
+                    Some(action) = clicked.recv() => {
+                        was_clicked = true;
+                        match action {
+                            Action::Quit => return End::Finish,
+                            Action::QuitNow => return End::Now,
+                            action => self.act(action, &refused),
+                        }
+                        break;
+                    }
+                }
+            }
+            self.tell();
         }
     }
+
+    fn act(&mut self, action: Action, refused: &mpsc::UnboundedSender<Refused>) {
+        let account = |id: AccountId| id.to_string();
+        let command = match action {
+            Action::Use(strategy) => Command::Use { strategy },
+            Action::Switch(id) => Command::Switch { account: account(id) },
+            Action::Pin(id) => Command::Pin { account: account(id) },
+            Action::Unpin => Command::Unpin,
+            Action::Skip(id, skipped) => Command::Skip {
+                account: account(id),
+                skipped,
+            },
+            Action::Bypass(on) => Command::Bypass { on },
+            Action::Connect(true) => Command::ConnectCodex {
+                home: None,
+                mode: Mode::Default,
+            },
+            Action::Connect(false) => Command::DisconnectCodex { home: None },
+            Action::StartAtLogin(on) => {
+                autostart::set(&self.app, on);
+                self.at_login = autostart::is_on(&self.app);
+                return;
+            }
+            Action::Open(place) => return window::open(&self.data_dir, place),
+            Action::Quit | Action::QuitNow => return,
+        };
+        self.source.ask(command, refused.clone());
+    }
+
+    /// What has happened since the last time.
+    fn tell(&mut self) {
+        while let Ok(Happened { events, after }) = self.source.happened().try_recv() {
+            for notice in self.notices.of(&events, &after) {
+                notices::desktop::show(notice, self.clicks.clone());
+            }
+        }
+    }
+
+    /// A menu can't answer: what a click came to is told like news.
+    fn tell_refusal(&self, why: Refused) {
+        notices::desktop::show(Notice::refused(why), self.clicks.clone());
+    }
 }
 
-/// Ends on a click on Quit, or on a signal. Without the latter the icon's file would be left behind.
-async fn asked_to_quit(clicked: &mut Clicks) {
+/// Ends on another click on either Quit, or on a signal.
+async fn asked_again(clicked: &mut Clicks) {
+    let quit = async {
+        while let Some(action) = clicked.recv().await {
+            if matches!(action, Action::Quit | Action::QuitNow) {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
-        Some(Action::Quit) = clicked.recv() => {}
+        () = quit => {}
         () = signal() => {}
     }
 }
 
+// Without it the icon's file would be left behind.
 #[cfg(unix)]
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::window::Place;
+
 /// Baton in the tray: which Codex account is active, and what is left of each.
 #[derive(Debug, Parser)]
 #[command(name = "baton-desktop", version, disable_help_subcommand = true)]
@@ -16,6 +18,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR", env = "BATON_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
 
+    /// Started by the desktop itself: no window opens
+    #[arg(long, hide = true)]
+    pub at_login: bool,
+
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -26,4 +32,10 @@ pub enum Command {
     /// Disconnects Codex should the Baton die that started it
     #[command(hide = true)]
     Guard,
+    /// Shows the window of the Baton that runs
+    Window {
+        /// Where in it: `now`, `activity`, `settings`, or `account/` and its number
+        #[arg(long, default_value_t)]
+        place: Place,
+    },
 }

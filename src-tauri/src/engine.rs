@@ -1,13 +1,15 @@
-//! Where views come from: an engine hosted here, or another Baton's, looked at through its control socket.
+//! Where views come from: an engine hosted here, or another Baton's, looked at through its control socket. What is asked
+//! in the tray goes there too.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use baton_core::Event;
 use baton_engine::control::Client;
-use baton_engine::control::protocol::{Command, Reply};
+use baton_engine::control::protocol::{Command, ControlError, ErrorKind, Message, Reply, Snapshot};
 use baton_engine::{Engine, Options};
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::display;
 use crate::view::View;
@@ -15,13 +17,31 @@ use crate::view::View;
 /// Between two looks for a Baton that isn't there. Only who attaches waits for one.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The newest view, news of the next one, and an orderly end.
+/// The newest view, news of the next one, what has happened, and an orderly end.
 pub(crate) struct Source {
     views: watch::Receiver<View>,
+    happened: mpsc::UnboundedReceiver<Happened>,
+    asks: mpsc::UnboundedSender<Ask>,
     /// Dropped or sent: the task winds down.
     stop: oneshot::Sender<()>,
     /// Sent once everything has ended; dropped, if that came to nothing.
     ended: oneshot::Receiver<()>,
+}
+
+/// Events, in order, and what is so after them. None, where only the latter is news.
+#[derive(Debug)]
+pub(crate) struct Happened {
+    pub(crate) events: Vec<Event>,
+    pub(crate) after: Box<Snapshot>,
+}
+
+/// What came of it is told in words.
+pub(crate) type Refused = String;
+
+#[derive(Debug)]
+struct Ask {
+    command: Command,
+    refused: mpsc::UnboundedSender<Refused>,
 }
 
 impl Source {
@@ -34,6 +54,18 @@ impl Source {
         self.views.changed().await.is_ok()
     }
 
+    /// What has happened next; `None` when nothing will any more.
+    pub(crate) fn happened(&mut self) -> &mut mpsc::UnboundedReceiver<Happened> {
+        &mut self.happened
+    }
+
+    /// Asks in the background; why it was refused, if it was, is sent to `refused`.
+    pub(crate) fn ask(&self, command: Command, refused: mpsc::UnboundedSender<Refused>) {
+        if let Err(mpsc::error::SendError(ask)) = self.asks.send(Ask { command, refused }) {
+            ask.refuse("Baton is not running".to_owned());
+        }
+    }
+
     /// Ends the source, and waits until it has.
     pub(crate) async fn close(self) {
         drop(self.stop);
@@ -43,23 +75,30 @@ impl Source {
     }
 
     /// On a thread and a runtime of its own: the engine's is the one that suits a proxy, and not Tauri's.
-    fn spawn<T>(run: impl FnOnce(watch::Sender<View>, oneshot::Receiver<()>) -> T + Send + 'static) -> Self
+    fn spawn<T>(run: impl FnOnce(Ends, oneshot::Receiver<()>) -> T + Send + 'static) -> Self
     where
         T: Future<Output = ()>,
     {
         let (sender, views) = watch::channel(View::Starting);
+        let (tell, happened) = mpsc::unbounded_channel();
+        let (asks, asked) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         let (done, ended) = oneshot::channel();
         let failed = sender.clone();
+        let ends = Ends {
+            views: sender,
+            tell,
+            asked,
+        };
         let work = move || match baton_engine::runtime() {
             Ok(runtime) => {
-                runtime.block_on(Box::pin(run(sender, stopped)));
+                runtime.block_on(Box::pin(run(ends, stopped)));
                 runtime.shutdown_background();
                 let _ = done.send(());
             }
             Err(error) => {
                 let reason = format!("no event loop can be started: {error}");
-                sender.send_replace(View::Failed { reason });
+                ends.views.send_replace(View::Failed { reason });
                 let _ = done.send(());
             }
         };
@@ -68,26 +107,61 @@ impl Source {
             let reason = format!("no thread can be started: {error}");
             failed.send_replace(View::Failed { reason });
         }
-        Self { views, stop, ended }
+        Self {
+            views,
+            happened,
+            asks,
+            stop,
+            ended,
+        }
+    }
+}
+
+impl Ask {
+    fn refuse(self, why: Refused) {
+        // Nobody is there to read it once the program is ending.
+        let _ = self.refused.send(why);
+    }
+
+    fn answer(self, answer: Result<Reply, ControlError>) {
+        if let Err(error) = answer {
+            self.refuse(error.message);
+        }
+    }
+}
+
+/// The engine's ends of what a [`Source`] has.
+struct Ends {
+    views: watch::Sender<View>,
+    tell: mpsc::UnboundedSender<Happened>,
+    asked: mpsc::UnboundedReceiver<Ask>,
+}
+
+impl Ends {
+    fn show(&self, events: Vec<Event>, snapshot: Snapshot) {
+        let after = Box::new(snapshot);
+        self.views.send_replace(View::Pool(after.clone()));
+        let _ = self.tell.send(Happened { events, after });
     }
 }
 
 /// Starts an engine in this process; `guardian` is the program that watches over it.
 pub(crate) fn host(options: Options, guardian: Option<PathBuf>) -> Source {
-    Source::spawn(|views, stopped| serve(options, guardian, views, stopped))
+    Source::spawn(|ends, stopped| serve(options, guardian, ends, stopped))
 }
 
 /// Looks at the Baton that runs with this data directory, now or later.
 pub(crate) fn attach(data_dir: PathBuf) -> Source {
-    Source::spawn(|views, mut stopped| async move {
+    Source::spawn(|mut ends, mut stopped| async move {
         loop {
             tokio::select! {
                 _ = &mut stopped => return,
-                () = look(&data_dir, &views) => {}
+                () = look(&data_dir, &mut ends) => {}
             }
-            views.send_replace(View::Away);
+            ends.views.send_replace(View::Away);
             tokio::select! {
                 _ = &mut stopped => return,
+                Some(ask) = ends.asked.recv() => ask.refuse("No Baton is running here".to_owned()),
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
@@ -97,14 +171,14 @@ pub(crate) fn attach(data_dir: PathBuf) -> Source {
 async fn serve(
     options: Options,
     guardian: Option<PathBuf>,
-    views: watch::Sender<View>,
+    mut ends: Ends,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut engine = match Engine::start(options).await {
         Ok(engine) => engine,
         Err(error) => {
             tracing::error!(%error, "Baton could not start");
-            views.send_replace(View::Failed {
+            ends.views.send_replace(View::Failed {
                 reason: error.to_string(),
             });
             // The menu says what is wrong until the person has seen it.
@@ -116,13 +190,18 @@ async fn serve(
     if let Some(program) = guardian {
         engine.start_guardian(&program);
     }
-    let mut changes = engine.changes();
+    let (mut changes, mut events) = (engine.changes(), engine.events());
     loop {
         changes.mark_unchanged();
-        views.send_replace(View::Pool(Box::new(engine.snapshot())));
+        let happened = so_far(&mut events);
+        ends.show(happened, engine.snapshot());
         tokio::select! {
             _ = &mut stopped => break,
             () = engine.stop_requested() => break,
+            Some(ask) = ends.asked.recv() => {
+                let answer = engine.execute(ask.command.clone()).await;
+                ask.answer(answer);
+            }
             changed = changes.changed() => if changed.is_err() { break },
         }
     }
@@ -131,8 +210,23 @@ async fn serve(
     }
 }
 
+/// A change follows its events, so they are there when it is.
+fn so_far(events: &mut broadcast::Receiver<Event>) -> Vec<Event> {
+    let mut happened = Vec::new();
+    loop {
+        match events.try_recv() {
+            Ok(event) => happened.push(event),
+            // What was missed shows all the same; it isn't told.
+            Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => {
+                return happened;
+            }
+        }
+    }
+}
+
 /// Shows a running Baton until it ends, or can't be understood. Returns at once where there is none.
-async fn look(data_dir: &Path, views: &watch::Sender<View>) {
+async fn look(data_dir: &Path, ends: &mut Ends) {
     // One connection tells that something has changed, the other one what is.
     let (Ok(watching), Ok(mut asking)) = (Client::connect(data_dir).await, Client::connect(data_dir).await)
     else {
@@ -142,16 +236,38 @@ async fn look(data_dir: &Path, views: &watch::Sender<View>) {
         Ok(changes) => changes,
         Err(error) => return tracing::warn!(%error, "Baton cannot be watched"),
     };
-    while changes.next().await.is_some() {
-        // What has come meanwhile is answered by the same snapshot.
-        while let Some(Some(_)) = changes.next().now_or_never() {}
-        match asking.call(Command::Status).await {
-            Ok(Reply::Status { snapshot }) => {
-                views.send_replace(View::Pool(Box::new(snapshot)));
+    let mut happened = Vec::new();
+    loop {
+        tokio::select! {
+            Some(ask) = ends.asked.recv() => {
+                let answer = asking.call(ask.command.clone()).await;
+                ask.answer(answer);
+                continue;
             }
+            message = changes.next() => match message {
+                None => return,
+                Some(message) => happened.extend(event(message)),
+            },
+        }
+        // What has come meanwhile is answered by the same snapshot.
+        while let Some(Some(message)) = changes.next().now_or_never() {
+            happened.extend(event(message));
+        }
+        match asking.call(Command::Status).await {
+            Ok(Reply::Status { snapshot }) => ends.show(std::mem::take(&mut happened), snapshot),
             Ok(_) => return tracing::warn!("Baton answered something else than was asked"),
+            Err(error) if error.kind == ErrorKind::OtherVersion => {
+                return tracing::warn!(%error, "Baton was not understood");
+            }
             Err(error) => return tracing::warn!(%error, "Baton did not answer"),
         }
+    }
+}
+
+fn event(message: Message) -> Option<Event> {
+    match message {
+        Message::Event { event } => Some(event),
+        _ => None,
     }
 }
 

@@ -3,6 +3,8 @@
 use baton_core::LimitFamily;
 use baton_engine::control::protocol::{AccountView, Snapshot, WindowView};
 
+use crate::glance::account;
+
 /// Everything on screen is a function of this.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum View {
@@ -19,14 +21,16 @@ pub(crate) enum View {
 }
 
 impl View {
-    pub(crate) fn active(&self) -> Option<&AccountView> {
+    pub(crate) fn pool(&self) -> Option<&Snapshot> {
         match self {
-            Self::Pool(snapshot) => snapshot
-                .accounts
-                .iter()
-                .find(|account| Some(account.id) == snapshot.active),
+            Self::Pool(snapshot) => Some(snapshot),
             Self::Starting | Self::Failed { .. } | Self::Away | Self::Quitting => None,
         }
+    }
+
+    pub(crate) fn active(&self) -> Option<&AccountView> {
+        let snapshot = self.pool()?;
+        account(snapshot, snapshot.active?)
     }
 }
 
@@ -45,8 +49,10 @@ pub(crate) fn general_windows(account: &AccountView) -> Vec<&WindowView> {
 #[cfg(test)]
 pub(crate) mod samples {
     use baton_core::{
-        AccountId, Eligibility, ExhaustedReason, OnRecovery, Percent, Strategy, Timestamp, WindowLength,
+        AccountId, Because, Choice, Eligibility, ExhaustedReason, OnRecovery, Percent, RefuseReason,
+        Strategy, Timestamp, WindowLength,
     };
+    use baton_engine::control::protocol::{CodexHome, CodexView, Mode};
 
     use super::*;
 
@@ -91,7 +97,15 @@ pub(crate) mod samples {
         }
     }
 
-    /// The first account is active.
+    pub(crate) fn serving(account: AccountId, because: Because) -> Choice {
+        Choice::Use {
+            account,
+            generation: 0,
+            because,
+        }
+    }
+
+    /// Codex is connected, and the first account is active and serves.
     pub(crate) fn snapshot(accounts: Vec<AccountView>) -> Snapshot {
         Snapshot {
             version: "0.0.0".to_owned(),
@@ -103,12 +117,27 @@ pub(crate) mod samples {
             wait_for_recovery_secs: 60,
             active: accounts.first().map(|account| account.id),
             next: None,
+            next_request: match accounts.first() {
+                Some(first) => serving(first.id, Because::Active),
+                None => Choice::Refuse {
+                    reason: RefuseReason::NoAccounts,
+                },
+            },
             pinned: None,
             braked: false,
             temporary_failovers: 0,
             running_requests: 0,
             accounts,
             problems: Vec::new(),
+            bypassed: false,
+            codex: CodexView {
+                homes: vec![CodexHome {
+                    home: "/home/me/.codex".into(),
+                    mode: Mode::Default,
+                }],
+                last_request: None,
+            },
+            preferences: Default::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use baton_engine::{
-    codex::{Home, projects},
+    codex::{Home, Owner, projects},
     doctor::{Check, CheckId, Outcome},
 };
 
@@ -21,6 +21,7 @@ fn found(stage: &Stage, id: CheckId) -> Vec<Check> {
         urls: urls.as_ref(),
         running: true,
         to_be_connected: false,
+        owner: &Owner::of(&home),
     };
     let homes = [home.clone()];
     let checks = about.checks().into_iter().chain(projects(&work, &homes));

@@ -1,12 +1,17 @@
-//! The tray menu as a plain value.
-//!
-//! [`entries`] says what the menu is for a view; [`change`] says what must be done to the menu that is on screen. An
-//! open menu closes when it is replaced, so texts are changed in place and only another structure makes a new menu.
+//! The tray menu as a plain value: [`entries`] says what the menu is for a view.
 
-use baton_core::{Eligibility, explain};
-use baton_engine::control::protocol::AccountView;
+use baton_core::{AccountId, Eligibility, Strategy, explain};
+use baton_engine::{
+    control::protocol::{AccountView, Snapshot, WindowView},
+    words::clock_time,
+};
 
-use crate::view::{View, general_windows};
+use super::action::Action;
+use crate::{
+    glance::{account, glance},
+    view::{View, general_windows},
+    window::Place,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -16,69 +21,187 @@ pub(crate) enum Entry {
     Action {
         action: Action,
         text: String,
+        enabled: bool,
+    },
+    /// Of a group of which one is checked, or by itself on or off.
+    Check {
+        action: Action,
+        text: String,
+        checked: bool,
+        enabled: bool,
+    },
+    Submenu {
+        text: String,
+        entries: Vec<Entry>,
     },
 }
 
-/// What a click asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Quit,
-}
-
-impl Action {
-    /// The name that the toolkit hands back on a click.
-    pub(crate) fn id(self) -> &'static str {
-        match self {
-            Self::Quit => "quit",
+impl Entry {
+    fn action(action: Action, text: impl Into<String>) -> Self {
+        Self::Action {
+            action,
+            text: text.into(),
+            enabled: true,
         }
     }
 
-    pub(crate) fn from_id(id: &str) -> Option<Self> {
-        [Self::Quit].into_iter().find(|action| action.id() == id)
+    fn check(action: Action, text: impl Into<String>, checked: bool) -> Self {
+        Self::Check {
+            action,
+            text: text.into(),
+            checked,
+            enabled: true,
+        }
     }
 }
 
-/// What turns one menu into another.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    Nothing,
-    /// The entries at these places say something else.
-    Texts(Vec<(usize, String)>),
-    /// Entries came, went or moved.
-    Structure,
-}
-
-pub(crate) fn entries(view: &View) -> Vec<Entry> {
-    let mut entries = vec![Entry::Note(headline(view))];
-    if let View::Pool(snapshot) = view {
-        entries.extend(snapshot.accounts.iter().map(|account| Entry::Note(line(account))));
-        if !snapshot.problems.is_empty() {
+/// `at_login`: whether Baton starts at login; `None` where that can't be known.
+pub(crate) fn entries(view: &View, at_login: Option<bool>) -> Vec<Entry> {
+    let mut entries = vec![Entry::Note(glance(view).headline())];
+    if let Some(snapshot) = view.pool() {
+        about_active(&mut entries, view, snapshot);
+        problems(&mut entries, snapshot);
+        entries.push(Entry::Separator);
+        strategies(&mut entries, snapshot);
+        if !snapshot.accounts.is_empty() {
             entries.push(Entry::Separator);
-            entries.extend(snapshot.problems.iter().cloned().map(Entry::Note));
+            accounts(&mut entries, snapshot);
         }
+        entries.push(Entry::Separator);
+        codex(&mut entries, snapshot);
+    }
+    if let Some(at_login) = at_login {
+        entries.push(Entry::check(
+            Action::StartAtLogin(!at_login),
+            "Start at login",
+            at_login,
+        ));
     }
     entries.push(Entry::Separator);
-    entries.push(Entry::Action {
-        action: Action::Quit,
-        text: "Quit".to_owned(),
-    });
+    if !matches!(view, View::Quitting) {
+        entries.push(Entry::action(Action::Open(Place::Now), "Open Baton"));
+        entries.push(Entry::action(Action::Quit, "Quit"));
+    }
+    entries.push(Entry::action(Action::QuitNow, "Quit without waiting"));
     entries
 }
 
-fn headline(view: &View) -> String {
-    match view {
-        View::Starting => "Starting…".to_owned(),
-        View::Failed { reason } => format!("Baton is not running: {reason}"),
-        View::Away => "No Baton is running here".to_owned(),
-        View::Quitting => "Finishing what runs…".to_owned(),
-        View::Pool(snapshot) if snapshot.accounts.is_empty() => {
-            "No account yet — run `baton accounts add`".to_owned()
-        }
-        View::Pool(_) => match view.active() {
-            Some(account) => format!("Active: {}", account.label),
-            None => "No account is active yet".to_owned(),
-        },
+fn about_active(entries: &mut Vec<Entry>, view: &View, snapshot: &Snapshot) {
+    if let Some(active) = view.active() {
+        let windows = general_windows(active);
+        let lines = windows.into_iter().map(|window| window_line(window, snapshot));
+        entries.extend(lines.map(Entry::Note));
     }
+    if snapshot.accounts.len() > 1 {
+        // Where nobody is active yet, the next request decides.
+        let first = snapshot
+            .next_request
+            .account()
+            .filter(|_| snapshot.active.is_none());
+        let next = snapshot.next.or(first).and_then(|id| account(snapshot, id));
+        let who = match (snapshot.pinned, next) {
+            (Some(_), _) => "nobody, while only one is used",
+            (None, None) => "nobody else is eligible",
+            (None, Some(next)) => &next.label,
+        };
+        entries.push(Entry::Note(format!("Next: {who}")));
+    }
+}
+
+fn window_line(window: &WindowView, snapshot: &Snapshot) -> String {
+    let left = format!("{}: {} % left", window.length, explain::percent(window.left));
+    match window.resets_at {
+        Some(at) => format!("{left} · resets {}", clock_time(at, snapshot.at)),
+        None => left,
+    }
+}
+
+fn problems(entries: &mut Vec<Entry>, snapshot: &Snapshot) {
+    if !snapshot.problems.is_empty() {
+        entries.push(Entry::Separator);
+        entries.extend(
+            snapshot
+                .problems
+                .iter()
+                .map(|problem| Entry::Note(shortened(problem))),
+        );
+    }
+}
+
+/// A menu is as wide as its longest line; the window says it all.
+fn shortened(problem: &str) -> String {
+    const LONGEST: usize = 80;
+    match problem.char_indices().nth(LONGEST) {
+        None => problem.to_owned(),
+        Some((end, _)) => {
+            let cut = problem[..end].rfind(' ').unwrap_or(end);
+            format!("{}…", &problem[..cut])
+        }
+    }
+}
+
+fn strategies(entries: &mut Vec<Entry>, snapshot: &Snapshot) {
+    entries.extend(Strategy::ALL.map(|strategy| {
+        Entry::check(
+            Action::Use(strategy),
+            strategy.title(),
+            strategy == snapshot.strategy,
+        )
+    }));
+}
+
+/// A row for each: a click makes it active, or leads to what it needs.
+fn accounts(entries: &mut Vec<Entry>, snapshot: &Snapshot) {
+    entries.extend(snapshot.accounts.iter().map(|account| {
+        let needs = matches!(account.state, Eligibility::NeedsAttention { .. });
+        Entry::Check {
+            action: if needs {
+                Action::Open(Place::Account(account.id))
+            } else {
+                Action::Switch(account.id)
+            },
+            text: line(account),
+            checked: Some(account.id) == snapshot.active,
+            enabled: needs || account.state.usable(),
+        }
+    }));
+    let row = |action: fn(AccountId) -> Action, account: &AccountView, checked: bool| {
+        Entry::check(action(account.id), account.label.clone(), checked)
+    };
+    let mut only = vec![Entry::check(
+        Action::Unpin,
+        "Any account (failover)",
+        snapshot.pinned.is_none(),
+    )];
+    only.extend(
+        snapshot
+            .accounts
+            .iter()
+            .map(|account| row(Action::Pin, account, Some(account.id) == snapshot.pinned)),
+    );
+    entries.push(Entry::Submenu {
+        text: "Use only this".to_owned(),
+        entries: only,
+    });
+    let skip = snapshot.accounts.iter().map(|account| {
+        let action = Action::Skip(account.id, !account.skipped);
+        Entry::check(action, account.label.clone(), account.skipped)
+    });
+    entries.push(Entry::Submenu {
+        text: "Skip".to_owned(),
+        entries: skip.collect(),
+    });
+}
+
+fn codex(entries: &mut Vec<Entry>, snapshot: &Snapshot) {
+    let bypassed = snapshot.bypassed;
+    entries.push(Entry::check(Action::Bypass(!bypassed), "Bypass Baton", bypassed));
+    let connected = !snapshot.codex.homes.is_empty();
+    entries.push(Entry::check(
+        Action::Connect(!connected),
+        "Codex goes through Baton",
+        connected,
+    ));
 }
 
 /// What is left of an account, and its state where that says more.
@@ -103,36 +226,10 @@ fn line(account: &AccountView) -> String {
     format!("{} — {says}", account.label)
 }
 
-pub(crate) fn change(old: &[Entry], new: &[Entry]) -> Change {
-    if old.len() != new.len() {
-        return Change::Structure;
-    }
-    let mut texts = Vec::new();
-    for (place, pair) in old.iter().zip(new).enumerate() {
-        match pair {
-            (Entry::Separator, Entry::Separator) => {}
-            (Entry::Note(was), Entry::Note(is)) => {
-                if was != is {
-                    texts.push((place, is.clone()));
-                }
-            }
-            (Entry::Action { action: a, text: was }, Entry::Action { action: b, text: is }) if a == b => {
-                if was != is {
-                    texts.push((place, is.clone()));
-                }
-            }
-            _ => return Change::Structure,
-        }
-    }
-    if texts.is_empty() {
-        Change::Nothing
-    } else {
-        Change::Texts(texts)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use baton_core::Refusal;
+
     use super::*;
     use crate::view::samples::{account, exhausted, pool, snapshot, window};
 
@@ -143,56 +240,171 @@ mod tests {
         ]
     }
 
-    fn texts(view: &View) -> Vec<String> {
-        entries(view)
-            .into_iter()
-            .map(|entry| match entry {
-                Entry::Note(text) => text,
-                Entry::Separator => "----".to_owned(),
-                Entry::Action { action, text } => format!("[{}] {text}", action.id()),
+    /// As a person sees it: `[x]` and `[ ]` for what is checked or not, `(…)` for what can't be clicked.
+    fn texts(entries: &[Entry]) -> Vec<String> {
+        entries
+            .iter()
+            .flat_map(|entry| match entry {
+                Entry::Note(text) => vec![format!("({text})")],
+                Entry::Separator => vec!["----".to_owned()],
+                Entry::Action { text, enabled, .. } => vec![clickable(text, *enabled)],
+                Entry::Check {
+                    text,
+                    checked,
+                    enabled,
+                    ..
+                } => {
+                    let mark = if *checked { "[x]" } else { "[ ]" };
+                    vec![clickable(&format!("{mark} {text}"), *enabled)]
+                }
+                Entry::Submenu { text, entries } => {
+                    let below = texts(entries).into_iter().map(|line| format!("  {line}"));
+                    [format!("{text} >")].into_iter().chain(below).collect()
+                }
             })
             .collect()
     }
 
+    fn clickable(text: &str, enabled: bool) -> String {
+        if enabled {
+            text.to_owned()
+        } else {
+            format!("({text})")
+        }
+    }
+
+    fn of(view: &View) -> Vec<String> {
+        texts(&entries(view, Some(true)))
+    }
+
+    fn shows(snapshot: Snapshot, line: &str) {
+        let all = of(&View::Pool(Box::new(snapshot)));
+        assert!(all.iter().any(|one| one == line), "{line} isn't among {all:#?}");
+    }
+
     #[test]
-    fn names_the_active_account_and_what_each_has_left() {
+    fn everything_is_there_in_its_place() {
+        let mut snapshot = snapshot(two());
+        snapshot.next = Some(snapshot.accounts[1].id);
         assert_eq!(
-            texts(&pool(two())),
+            of(&View::Pool(Box::new(snapshot))),
             [
-                "Active: Personal",
-                "Personal — 5 h 63.5 % left, week 88 % left",
-                "Work — 5 h 100 % left",
+                "(Active: Personal)",
+                "(5 h: 63.5 % left)",
+                "(week: 88 % left)",
+                "(Next: Work)",
                 "----",
-                "[quit] Quit",
+                "[x] Sequential (drain first)",
+                "[ ] Balanced",
+                "[ ] Affinity",
+                "[ ] Round robin",
+                "[ ] Soonest reset",
+                "----",
+                "[x] Personal — 5 h 63.5 % left, week 88 % left",
+                "[ ] Work — 5 h 100 % left",
+                "Use only this >",
+                "  [x] Any account (failover)",
+                "  [ ] Personal",
+                "  [ ] Work",
+                "Skip >",
+                "  [ ] Personal",
+                "  [ ] Work",
+                "----",
+                "[ ] Bypass Baton",
+                "[x] Codex goes through Baton",
+                "[x] Start at login",
+                "----",
+                "Open Baton",
+                "Quit",
+                "Quit without waiting",
             ]
         );
     }
 
     #[test]
-    fn an_empty_pool_says_how_to_begin() {
-        assert_eq!(
-            texts(&pool(Vec::new())),
-            ["No account yet — run `baton accounts add`", "----", "[quit] Quit"]
+    fn every_view_can_be_quit() {
+        let failed = View::Failed {
+            reason: "the port is taken".to_owned(),
+        };
+        for view in [View::Starting, failed, View::Away, View::Quitting, pool(two())] {
+            let last = of(&view).pop();
+            assert_eq!(last.as_deref(), Some("Quit without waiting"), "{view:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_can_not_serve_can_not_be_switched_to() {
+        let mut snapshot = snapshot(two());
+        snapshot.accounts[1].state = exhausted();
+        snapshot.accounts[1].state_text = "Used up · back 16:40".to_owned();
+        shows(snapshot, "([ ] Work — Used up · back 16:40)");
+    }
+
+    #[test]
+    fn an_account_that_needs_a_person_leads_to_the_window() {
+        let mut snapshot = snapshot(two());
+        snapshot.accounts[1].state = Eligibility::NeedsAttention {
+            reason: Refusal::GrantRefused,
+        };
+        snapshot.accounts[1].state_text = "Needs you: sign in again".to_owned();
+        let id = snapshot.accounts[1].id;
+        let entries = entries(&View::Pool(Box::new(snapshot)), None);
+        assert!(
+            entries.iter().any(|entry| matches!(
+                entry,
+                Entry::Check { action: Action::Open(Place::Account(account)), enabled: true, .. } if *account == id
+            )),
+            "{entries:?}"
         );
     }
 
     #[test]
-    fn every_view_can_be_quit() {
-        for view in [
-            View::Starting,
-            View::Failed {
-                reason: "the port is taken".to_owned(),
-            },
-            View::Away,
-            View::Quitting,
-            pool(two()),
-        ] {
-            assert_eq!(
-                texts(&view).last().map(String::as_str),
-                Some("[quit] Quit"),
-                "{view:?}"
-            );
-        }
+    fn what_was_chosen_is_checked() {
+        let mut snapshot = snapshot(two());
+        snapshot.strategy = Strategy::Balanced;
+        snapshot.pinned = Some(snapshot.accounts[1].id);
+        snapshot.bypassed = true;
+        snapshot.accounts[0].skipped = true;
+        let entries = entries(&View::Pool(Box::new(snapshot.clone())), None);
+        let clicks: Vec<&Action> = entries
+            .iter()
+            .flat_map(|entry| match entry {
+                Entry::Submenu { entries, .. } => entries.as_slice(),
+                other => std::slice::from_ref(other),
+            })
+            .filter_map(|entry| match entry {
+                Entry::Check { action, checked, .. } if *checked => Some(action),
+                _ => None,
+            })
+            .collect();
+        let (first, second) = (snapshot.accounts[0].id, snapshot.accounts[1].id);
+        assert_eq!(
+            clicks,
+            [
+                &Action::Use(Strategy::Balanced),
+                &Action::Switch(first),
+                &Action::Pin(second),
+                // A click undoes it.
+                &Action::Skip(first, false),
+                &Action::Bypass(false),
+                &Action::Connect(false),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_problem_does_not_make_the_menu_wide() {
+        let mut snapshot = snapshot(two());
+        snapshot.problems.push("word ".repeat(40));
+        let all = of(&View::Pool(Box::new(snapshot)));
+        let problem = all
+            .iter()
+            .find(|line| line.contains("word"))
+            .expect("it is there");
+        assert!(
+            problem.chars().count() < 90 && problem.ends_with("word…)"),
+            "{problem}"
+        );
     }
 
     #[test]
@@ -210,53 +422,5 @@ mod tests {
         assert_eq!(line(&work), "Work — Skipped");
         work.state = Eligibility::Eligible;
         assert_eq!(line(&work), "Work — usage not known yet");
-    }
-
-    #[test]
-    fn problems_stand_below_the_accounts() {
-        let mut snapshot = snapshot(two());
-        snapshot
-            .problems
-            .push("The keychain is locked: unlock it".to_owned());
-        let texts = texts(&View::Pool(Box::new(snapshot)));
-        assert_eq!(texts[3..5], ["----", "The keychain is locked: unlock it"]);
-    }
-
-    #[test]
-    fn the_same_menu_needs_no_change() {
-        let menu = entries(&pool(two()));
-        assert_eq!(change(&menu, &menu), Change::Nothing);
-    }
-
-    #[test]
-    fn a_switch_changes_texts_in_place() {
-        let mut after = snapshot(two());
-        after.accounts[0].state = exhausted();
-        after.accounts[0].state_text = "Used up · back 16:40".to_owned();
-        after.active = Some(after.accounts[1].id);
-        assert_eq!(
-            change(&entries(&pool(two())), &entries(&View::Pool(Box::new(after)))),
-            Change::Texts(vec![
-                (0, "Active: Work".to_owned()),
-                (1, "Personal — Used up · back 16:40".to_owned()),
-            ])
-        );
-    }
-
-    #[test]
-    fn a_new_account_is_another_structure() {
-        let one = entries(&pool(two()[..1].to_vec()));
-        assert_eq!(change(&one, &entries(&pool(two()))), Change::Structure);
-        // As many entries, of other kinds.
-        assert_eq!(
-            change(&[Entry::Separator], &[Entry::Note("Starting…".to_owned())]),
-            Change::Structure
-        );
-    }
-
-    #[test]
-    fn actions_are_known_by_their_id() {
-        assert_eq!(Action::from_id("quit"), Some(Action::Quit));
-        assert_eq!(Action::from_id("launch"), None);
     }
 }

@@ -1,0 +1,161 @@
+//! Around the tray: what tells of a switch, what starts Baton, and a panel that comes and goes.
+
+use std::{fs, path::PathBuf};
+
+use tokio::process::Command;
+
+use crate::stage::{Stage, desktop, exists, menu_says, on_a_screen, quit, said, tray_menu, until};
+
+#[test]
+fn a_switch_is_told_by_a_notification_once() {
+    on_a_screen("session::a_switch_is_told_by_a_notification_once", || async {
+        let mut service = Command::new("dunst").kill_on_drop(true).spawn().expect("dunst");
+        until("the notification service", || {
+            said("dunstctl", &["count", "displayed"])
+                .trim()
+                .parse::<u32>()
+                .ok()
+        })
+        .await;
+        let stage = Stage::new(1.0).await;
+        let desktop = stage.desktop();
+        menu_says("Next: Personal");
+        let mut client = stage.client();
+        for turn in ["one", "two", "three"] {
+            assert!(client.turn(turn).await.completed);
+        }
+        until("a notification", || {
+            (said("dunstctl", &["count", "displayed"]).trim() == "1").then_some(())
+        })
+        .await;
+        menu_says("(x) Work — ");
+        said("dunstctl", &["close-all"]);
+        let told = said("dunstctl", &["history"]);
+        assert!(told.contains("Switched to Work"), "{told}");
+        assert!(told.contains("From Personal: limit reached."), "{told}");
+        assert_eq!(told.matches("\"summary\"").count(), 1, "{told}");
+
+        assert!(quit(desktop).await.success());
+        service.kill().await.expect("it ends");
+        stage.baton.shutdown().await;
+    });
+}
+
+/// Nothing shows notifications here: that is no error, and everything else goes on.
+#[test]
+fn without_a_notification_service_the_menu_follows_all_the_same() {
+    on_a_screen(
+        "session::without_a_notification_service_the_menu_follows_all_the_same",
+        || async {
+            let stage = Stage::new(1.0).await;
+            let desktop = stage.desktop();
+            menu_says("Next: Personal");
+            let mut client = stage.client();
+            for turn in ["one", "two"] {
+                assert!(client.turn(turn).await.completed);
+            }
+            menu_says("(x) Work — ");
+            assert!(quit(desktop).await.success());
+            stage.baton.shutdown().await;
+        },
+    );
+}
+
+#[test]
+fn starting_at_login_is_a_file_that_comes_and_goes() {
+    on_a_screen(
+        "session::starting_at_login_is_a_file_that_comes_and_goes",
+        || async {
+            let data = tempfile::tempdir().expect("a folder");
+            let data = data.path().to_string_lossy().into_owned();
+            let config = PathBuf::from(std::env::var_os("XDG_CONFIG_HOME").expect("the screen's"));
+            let entry = config.join("autostart/Baton.desktop");
+            let baton = desktop(&["--data-dir", &data]);
+            menu_says("( ) Start at login");
+            tray_menu(&["click", "Start at login"]);
+            until("the entry", || exists(&entry)).await;
+            menu_says("(x) Start at login");
+            let program = format!("Exec={} --at-login", env!("CARGO_BIN_EXE_baton-desktop"));
+            let text = fs::read_to_string(&entry).unwrap();
+            assert!(text.lines().any(|line| line.trim() == program), "{text}");
+            assert!(quit(baton).await.success());
+
+            // After an update or a move the next start names itself.
+            fs::write(
+                &entry,
+                text.replace(&program, "Exec=/opt/old/baton-desktop --at-login"),
+            )
+            .unwrap();
+            let baton = desktop(&["--data-dir", &data]);
+            menu_says("(x) Start at login");
+            let text = fs::read_to_string(&entry).unwrap();
+            assert!(text.lines().any(|line| line.trim() == program), "{text}");
+            tray_menu(&["click", "Start at login"]);
+            until("its end", || (!entry.exists()).then_some(())).await;
+            assert!(quit(baton).await.success());
+        },
+    );
+}
+
+fn windows() -> usize {
+    said("xdotool", &["search", "--onlyvisible", "--name", "^Baton$"])
+        .lines()
+        .count()
+}
+
+#[test]
+fn a_second_start_opens_the_window_and_a_third_brings_it_to_the_front() {
+    on_a_screen(
+        "session::a_second_start_opens_the_window_and_a_third_brings_it_to_the_front",
+        || async {
+            let data = tempfile::tempdir().expect("a folder");
+            let data = data.path().to_string_lossy().into_owned();
+            let baton = desktop(&["--data-dir", &data]);
+            menu_says("No account yet");
+            let mut window = desktop(&["--data-dir", &data]);
+            until("the window", || (windows() == 1).then_some(())).await;
+            // It watches a moment after it shows.
+            let third = async {
+                loop {
+                    let mut third = desktop(&["window", "--data-dir", &data, "--place", "settings"]);
+                    tokio::select! {
+                        status = third.wait() => return status.expect("its status"),
+                        () = until("another window", || (windows() > 1).then_some(())) => {
+                            third.kill().await.expect("it ends");
+                            until("its end", || (windows() == 1).then_some(())).await;
+                        }
+                    }
+                }
+            };
+            assert!(third.await.success());
+            assert_eq!(windows(), 1);
+            // The tray goes on without it, and has it opened again.
+            window.kill().await.expect("it ends");
+            until("its end", || (windows() == 0).then_some(())).await;
+            tray_menu(&["click", "Open Baton"]);
+            until("the window", || (windows() == 1).then_some(())).await;
+            assert!(quit(baton).await.success());
+        },
+    );
+}
+
+#[test]
+fn a_panel_that_is_started_again_has_the_icon_back() {
+    on_a_screen(
+        "session::a_panel_that_is_started_again_has_the_icon_back",
+        || async {
+            let data = tempfile::tempdir().expect("a folder");
+            let baton = desktop(&["--data-dir", &data.path().to_string_lossy()]);
+            menu_says("No account yet");
+            said("xfce4-panel", &["--quit"]);
+            until("the panel's end", || tray_menu(&[]).is_empty().then_some(())).await;
+            let _panel = Command::new("xfce4-panel")
+                .arg("--disable-wm-check")
+                .kill_on_drop(true)
+                .spawn()
+                .expect("a panel");
+            menu_says("No account yet");
+            assert!(quit(baton).await.success());
+        },
+    );
+}

@@ -1,0 +1,171 @@
+//! The window, driven by WebDriver: WebKit's own driver starts the program and presses its buttons.
+
+use std::{fs, os::unix::fs::PermissionsExt, process::Stdio, time::Instant};
+
+use baton_core::Strategy;
+use baton_engine::control::protocol::{Appearance, Command};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tokio::process::{Child, Command as Process};
+
+use crate::stage::{PATIENCE, Stage, on_a_screen, until};
+
+struct Window {
+    page: Client,
+    _driver: Child,
+}
+
+impl Window {
+    async fn open(stage: &Stage, place: &str) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a port")
+            .port();
+        // The sign-in page is followed by a browser that agrees to everything.
+        let browser = stage.folder.path().join("browser");
+        fs::write(
+            &browser,
+            "#!/bin/sh\nexec curl --silent --location --noproxy '*' --output /dev/null \"$1\"\n",
+        )
+        .expect("a script");
+        fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).expect("it may run");
+        let driver = Process::new("WebKitWebDriver")
+            .arg(format!("--port={port}"))
+            .env("TAURI_AUTOMATION", "true")
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .env("BROWSER", &browser)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("scripts/setup test installs webkit2gtk-driver");
+        until("WebDriver", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+        })
+        .await;
+        let data = stage.data.to_string_lossy();
+        let arguments = ["window", "--data-dir", &data, "--place", place];
+        let wanted = json!({
+            "webkitgtk:browserOptions": {
+                "binary": env!("CARGO_BIN_EXE_baton-desktop"),
+                "args": arguments,
+            }
+        });
+        let capabilities = wanted.as_object().expect("an object").clone();
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities);
+        let driver_url = format!("http://127.0.0.1:{port}");
+        let session = builder.connect(&driver_url);
+        let page = tokio::time::timeout(PATIENCE, session)
+            .await
+            .expect("a session")
+            .expect("a session");
+        Self {
+            page,
+            _driver: driver,
+        }
+    }
+
+    /// What says this, once it is there.
+    async fn sees(&self, xpath: &str) -> fantoccini::elements::Element {
+        let wait = self.page.wait().at_most(PATIENCE);
+        match wait.for_element(Locator::XPath(xpath)).await {
+            Ok(element) => element,
+            Err(error) => {
+                let text = self.page.find(Locator::Css("body")).await;
+                let text = match text {
+                    Ok(body) => body.text().await.unwrap_or_default(),
+                    Err(_) => String::new(),
+                };
+                panic!("{xpath}: {error}; the page says:\n{text}")
+            }
+        }
+    }
+
+    async fn press(&self, xpath: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        // What moves or is covered for a moment is pressed once it isn't.
+        while let Err(error) = self.sees(xpath).await.click().await {
+            assert!(Instant::now() < deadline, "{xpath} can't be pressed: {error}");
+        }
+    }
+
+    async fn button(&self, name: &str) {
+        self.press(&format!(
+            "//button[normalize-space(.)='{name}' or @aria-label='{name}']"
+        ))
+        .await;
+    }
+
+    async fn close(self) {
+        self.page.close().await.expect("it closes");
+    }
+}
+
+/// Whoever starts Baton for the first time: the terms, two accounts in the browser, Codex connected.
+#[test]
+fn the_first_run_leads_to_a_connected_codex_with_two_accounts() {
+    on_a_screen(
+        "window::the_first_run_leads_to_a_connected_codex_with_two_accounts",
+        || async {
+            let stage = Stage::empty([("a", 100.0), ("b", 100.0)]).await;
+            let window = Window::open(&stage, "now").await;
+            window.press("//button[contains(., 'I understand')]").await;
+            stage.until(|now| now.preferences.terms_accepted).await;
+            for (name, label, count) in [("a", "Personal", 1), ("b", "Work", 2)] {
+                stage.sim.consent(baton_sim::Consent::Agrees(name.to_owned()));
+                window.press("(//button[contains(., 'Add account')])[1]").await;
+                let field = window
+                    .sees("//dialog[@open]//input[@type='text' or not(@type)]")
+                    .await;
+                field.send_keys(label).await.expect("a label");
+                window.press("//dialog[@open]//button[@type='submit']").await;
+                stage.until(|now| now.accounts.len() == count).await;
+                window
+                    .press("//dialog[@open]//button[normalize-space(.)='Done']")
+                    .await;
+                window
+                    .sees(&format!("//*[normalize-space(text())='{label}']"))
+                    .await;
+            }
+            window.press("//button[contains(., 'Connect Codex')]").await;
+            stage.until(|now| now.codex.homes.len() == 1).await;
+            window.close().await;
+            stage.baton.shutdown().await;
+        },
+    );
+}
+
+#[test]
+fn what_is_chosen_in_the_window_holds_in_baton() {
+    on_a_screen("window::what_is_chosen_in_the_window_holds_in_baton", || async {
+        let stage = Stage::new(100.0).await;
+        stage.baton.execute(Command::AcceptTerms).await.expect("saved");
+        let window = Window::open(&stage, "now").await;
+        window.press("//label[contains(., 'Balanced')]").await;
+        stage.until(|now| now.strategy == Strategy::Balanced).await;
+        window.button("Switch to Work").await;
+        let work = stage.baton.snapshot().accounts[1].id;
+        stage.until(|now| now.next_request.account() == Some(work)).await;
+
+        window
+            .press("//*[self::button or self::a][normalize-space(.)='Settings']")
+            .await;
+        window
+            .press("//label[normalize-space(.)='Dark'] | //button[normalize-space(.)='Dark']")
+            .await;
+        stage
+            .until(|now| now.preferences.appearance == Appearance::Dark)
+            .await;
+
+        // What happens elsewhere shows here.
+        window
+            .press("//*[self::button or self::a][normalize-space(.)='Activity']")
+            .await;
+        assert!(stage.client().turn("hello").await.completed);
+        window.sees("//*[contains(text(), 'Work')]").await;
+        window.close().await;
+        stage.baton.shutdown().await;
+    });
+}
