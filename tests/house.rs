@@ -68,6 +68,8 @@ const FOR_ONE_CRATE: &[(&str, &str)] = &[
     ("notify", "CC0-1.0"),
     ("option-ext", "MPL-2.0"),
     ("selectors", "MPL-2.0"),
+    // In tests only.
+    ("webdriver", "MPL-2.0"),
 ];
 
 #[test]

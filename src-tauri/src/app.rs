@@ -19,7 +19,7 @@ use crate::tray::action::Action;
 use crate::tray::{Clicks, Tray};
 use crate::view::View;
 use crate::window::{self, Place};
-use crate::{autostart, display};
+use crate::{autostart, display, program};
 
 /// The tray shows at most one change in this time, and the newest: each change of the icon is a file written for the
 /// panel to read.
@@ -36,6 +36,7 @@ pub fn run(args: &Args) -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
 
+    program::remember();
     let options = match Options::from_env(args.data_dir.as_deref(), None) {
         Ok(options) => options,
         Err(error) => return failed(&error),
@@ -53,7 +54,13 @@ pub fn run(args: &Args) -> ExitCode {
         None if !args.attach && instance::is_held(&options.data_dir) && !args.at_login => {
             window::run(options.data_dir, Place::Now)
         }
-        _ => start(args, options),
+        // What starts at login shows the Baton that is there already, such as a `baton serve`.
+        None => start(
+            args.attach || instance::is_held(&options.data_dir),
+            args.at_login,
+            options,
+        ),
+        Some(args::Command::Guard) => Ok(()),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,18 +83,19 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn start(args: &Args, options: Options) -> tauri::Result<()> {
-    let (attach, at_login_only) = (args.attach, args.at_login);
+fn start(attach: bool, at_login_only: bool, options: Options) -> tauri::Result<()> {
     let data_dir = options.data_dir.clone();
     tauri::Builder::default()
         .plugin(autostart::plugin())
         .setup(move |app| {
             let app = app.handle().clone();
-            autostart::renew(&app);
+            if !attach {
+                autostart::renew(&app);
+            }
             let source = if attach {
                 engine::attach(options.data_dir)
             } else {
-                engine::host(options, std::env::current_exe().ok())
+                engine::host(options, program::path().ok())
             };
             let (clicks, clicked) = mpsc::unbounded_channel();
             let at_login = autostart::is_on(&app);
@@ -133,8 +141,8 @@ async fn without_a_panel(data_dir: PathBuf, clicks: mpsc::UnboundedSender<Action
     }
     if at_login {
         notices::desktop::show(Notice::no_panel(), clicks);
-    } else {
-        window::open(&data_dir, Place::Now);
+    } else if let Err(error) = window::open(&data_dir, Place::Now) {
+        tracing::error!(%error, "the window could not be opened");
     }
 }
 
@@ -235,11 +243,18 @@ impl Desk {
             },
             Action::Connect(false) => Command::DisconnectCodex { home: None },
             Action::StartAtLogin(on) => {
-                autostart::set(&self.app, on);
+                if let Err(why) = autostart::set(&self.app, on) {
+                    self.tell_refusal(format!("Starting at login can't be changed: {why}"));
+                }
                 self.at_login = autostart::is_on(&self.app);
                 return;
             }
-            Action::Open(place) => return window::open(&self.data_dir, place),
+            Action::Open(place) => {
+                if let Err(error) = window::open(&self.data_dir, place) {
+                    self.tell_refusal(format!("The window can't be opened: {error}"));
+                }
+                return;
+            }
             Action::Quit | Action::QuitNow => return,
         };
         self.source.ask(command, refused.clone());

@@ -189,6 +189,11 @@ async fn serve(
     engine.has_tray(display::tray);
     if let Some(program) = guardian {
         engine.start_guardian(&program);
+        // Only the command line has a simulated service in it.
+        let baton = program.with_file_name(format!("baton{}", std::env::consts::EXE_SUFFIX));
+        if baton.is_file() {
+            engine.start_self_tests(&baton);
+        }
     }
     let (mut changes, mut events) = (engine.changes(), engine.events());
     loop {

@@ -12,6 +12,7 @@
 //! - [`engine`]: where views come from
 //! - [`view`]: what the desktop shows, free of toolkit and engine; [`glance`]: the one thing to know of it
 //! - [`tray`]: the menu, the icon, and the adapter for both
+//! - [`program`]: this program's own file
 //! - [`notices`]: what is told by a notification
 //! - [`window`]: the window, in a process of its own
 
@@ -22,6 +23,7 @@ mod display;
 mod engine;
 mod glance;
 mod notices;
+mod program;
 mod tray;
 mod view;
 mod window;

@@ -89,6 +89,13 @@ pub(crate) enum Command {
     /// Disconnects Codex should the Baton die that started it
     #[command(hide = true)]
     Guard,
+    /// Tries the installed Codex CLI through Baton, on a simulated service
+    #[command(hide = true)]
+    SelfTest {
+        /// Just this one
+        #[arg(long, value_enum)]
+        mode: Option<Mode>,
+    },
     /// Watch the main job on simulated accounts: no account, network or keychain needed
     Demo(DemoArgs),
 }

@@ -70,6 +70,7 @@ async fn run(args: Args) -> Result<ExitCode, Failure> {
             baton_engine::codex::guard(&options.data_dir).await;
             Ok(ExitCode::SUCCESS)
         }
+        Command::SelfTest { mode } => self_test::run(data_dir, mode, out).await,
         command => commands::run(data_dir, command, args.log.as_deref(), out).await,
     }
 }

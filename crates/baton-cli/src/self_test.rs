@@ -3,17 +3,25 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    process::ExitCode,
     time::Duration,
 };
 
 use baton_engine::{
-    Engine,
+    Engine, Options,
     codex::{self, Mode, Tried},
 };
 use baton_sim::{AccountScript, Scenario, Sim};
 use serde_json::{Value, json};
 
-use crate::{args::ConnectArgs, baton::absolute, error::Failure, installed::Cli, show::Out, simulated};
+use crate::{
+    args::{ConnectArgs, Mode as Named},
+    baton::absolute,
+    error::Failure,
+    installed::Cli,
+    show::Out,
+    simulated,
+};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const PROMPT: &str = "Say hello.";
@@ -32,10 +40,7 @@ pub(crate) struct Verdict {
 
 /// The mode that was asked for, else the first one in which the installed CLI works; an error where it works in none.
 pub(crate) async fn mode(data_dir: &Path, args: &ConnectArgs, out: Out) -> Result<Verdict, Failure> {
-    let modes = match args.mode {
-        Some(mode) => vec![mode.into()],
-        None => vec![Mode::Default, Mode::Requests],
-    };
+    let modes = modes(args.mode);
     if args.no_self_test || args.homes.dry_run {
         return Ok(Verdict::untried(modes[0], None));
     }
@@ -45,8 +50,33 @@ pub(crate) async fn mode(data_dir: &Path, args: &ConnectArgs, out: Out) -> Resul
             Some("there is no `codex` on the PATH (--codex names one)"),
         ));
     };
+    try_modes(data_dir, program, &modes, out).await.map_err(|failure| {
+        Failure::new(format!(
+            "{failure}\nCodex was left alone. Another Codex is tried with --codex; --no-self-test connects without trying."
+        ))
+    })
+}
+
+fn modes(named: Option<Named>) -> Vec<Mode> {
+    match named {
+        Some(mode) => vec![mode.into()],
+        None => vec![Mode::Default, Mode::Requests],
+    }
+}
+
+/// `baton self-test`: whether the installed CLI works, in any mode if none is named. Asked by a Baton that a new version
+/// has come to, or whose window is to connect one.
+pub(crate) async fn run(data_dir: Option<&Path>, mode: Option<Named>, out: Out) -> Result<ExitCode, Failure> {
+    let options = Options::from_env(data_dir, None)?;
+    if let Some(program) = program(None)? {
+        try_modes(&options.data_dir, program, &modes(mode), out).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn try_modes(data_dir: &Path, program: PathBuf, modes: &[Mode], out: Out) -> Result<Verdict, Failure> {
     let test = SelfTest::set_up(program).await?;
-    let done = Box::pin(test.try_modes(&modes, &Tried::of(data_dir), out)).await;
+    let done = Box::pin(test.try_modes(modes, &Tried::of(data_dir), out)).await;
     test.clear().await;
     done
 }
@@ -197,8 +227,7 @@ impl SelfTest {
             .map(|(mode, why)| format!("with {}, {why}", what(*mode)))
             .collect();
         Err(Failure::new(format!(
-            "{} ({}) doesn't work through Baton, so Codex was left alone. On a simulated service:\n{}\nAnother Codex is \
-             tried with --codex; --no-self-test connects without trying.",
+            "{} ({}) doesn't work through Baton. On a simulated service:\n{}",
             cli.version,
             cli.program.display(),
             why.join("\n")

@@ -29,6 +29,7 @@ pub(crate) async fn run(
     let mut engine = Box::pin(Engine::start(options)).await?;
     if let Ok(program) = std::env::current_exe() {
         engine.start_guardian(&program);
+        engine.start_self_tests(&program);
     }
     if let Some(urls) = engine.base_urls() {
         if out.json {

@@ -1,6 +1,10 @@
 //! A person's commands, from wherever they come: command line, tray, window.
 
-use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use baton_core::{
     AccountId, CommandError, Event, Percent, Pool, Request, Timestamp, WindowLength, choose, explain,
@@ -34,6 +38,8 @@ pub(crate) struct Commands {
     pub data_dir: PathBuf,
     pub codex_homes: Vec<PathBuf>,
     pub door: Arc<Door>,
+    /// A `baton`, which can try a Codex CLI before it is connected.
+    pub self_tester: OnceLock<PathBuf>,
 }
 
 pub(crate) type Answer = Result<Reply, ControlError>;

@@ -3,7 +3,10 @@
 
 use std::{
     path::Path,
-    sync::{OnceLock, PoisonError, RwLock},
+    sync::{
+        OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::Request;
@@ -20,6 +23,8 @@ pub(crate) struct Door {
     private: RwLock<Private>,
     /// Empty where nobody listens.
     listening: OnceLock<u16>,
+    /// Whoever is there may stay; nobody is told of it any more.
+    leaving: AtomicBool,
 }
 
 impl Door {
@@ -27,6 +32,7 @@ impl Door {
         Self {
             private: RwLock::new(private),
             listening: OnceLock::new(),
+            leaving: AtomicBool::new(false),
         }
     }
 
@@ -46,7 +52,14 @@ impl Door {
 
     /// What Codex must be given while this Baton serves.
     pub(crate) fn base_urls(&self) -> Option<BaseUrls> {
+        if self.leaving.load(Ordering::Relaxed) {
+            return None;
+        }
         self.listening.get().map(|port| self.urls(*port))
+    }
+
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
     }
 
     // Large only by a Response that is built once a refusal.

@@ -35,7 +35,7 @@ use crate::{
     signin::{Service, SignIns},
     snapshot::{self, Surroundings},
     store::{
-        Store, StoreError, Writer,
+        Store, StoreError, Writer, files,
         private::{Private, PrivateError},
         settings::{Settings, SettingsError},
     },
@@ -108,6 +108,7 @@ struct Inner {
 impl Engine {
     /// Serves: the proxy on loopback, and the control socket.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        survive_size_limits();
         let lock = Lock::acquire_in_time(&options.data_dir).await?;
         let mut built = Built::new(&options, lock)?;
         let mut moved = None;
@@ -204,6 +205,7 @@ impl Engine {
 
     /// The same data with no listener and no socket: for a person's commands while no Baton runs.
     pub async fn offline(options: Options) -> Result<Self, StartError> {
+        survive_size_limits();
         let built = Built::new(&options, Lock::acquire(&options.data_dir)?)?;
         Ok(Self::assemble(&options, built, Box::new(|| 0), None))
     }
@@ -281,6 +283,7 @@ impl Engine {
             data_dir: options.data_dir.clone(),
             codex_homes: options.codex_homes.clone(),
             door: Arc::clone(&built.door),
+            self_tester: OnceLock::new(),
         };
         let inner = Inner {
             commands,
@@ -369,6 +372,18 @@ impl Engine {
         }
     }
 
+    /// Has a Codex CLI tried before it is connected, and each new version that goes through Baton: by `program self-test`.
+    pub fn start_self_tests(&mut self, program: &Path) {
+        // Nobody else sets it.
+        let _ = self.inner.commands.self_tester.set(program.to_path_buf());
+        let trying = Arc::clone(&self.inner.seen).try_news(
+            program.to_path_buf(),
+            Arc::clone(&self.inner.desk),
+            self.stopping.clone(),
+        );
+        self.background.push(tokio::spawn(trying));
+    }
+
     /// Disconnects Codex, takes no new work, lets running requests and refreshes end, and writes what is to be kept.
     /// If something could not be written, why.
     pub async fn shutdown(mut self) -> Option<String> {
@@ -391,6 +406,8 @@ impl Engine {
     }
 
     async fn disconnect_codex(&mut self) {
+        // Nobody is connected to a Baton that ends.
+        self.inner.door.leave();
         let data_dir = self.inner.data_dir.clone();
         // A command may be at it, which is waited for.
         let done = tokio::task::spawn_blocking(move || codex::disconnect_all(&Record::open(&data_dir)));
@@ -399,9 +416,17 @@ impl Engine {
                 tracing::warn!("Codex could not be disconnected: {problem}");
             }
         }
+        self.inner.desk.connected(Vec::new());
         if let Some(guardian) = self.guardian.take() {
             guardian.dismiss();
         }
+    }
+}
+
+/// Before the first file that is written.
+fn survive_size_limits() {
+    if let Err(error) = files::survive_size_limits() {
+        tracing::debug!(%error, "a file that may not grow would end Baton");
     }
 }
 

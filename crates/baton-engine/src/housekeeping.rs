@@ -1,7 +1,7 @@
 //! Commands about what is around the pool: Codex's connection, the bypass, preferences, stored data.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -75,7 +75,19 @@ impl Commands {
         if homes.is_empty() {
             return Err(invalid("there is no home folder to find Codex's in"));
         }
-        self.with_codex(homes, move |record, home| {
+        if let Some(program) = self.self_tester.get().cloned() {
+            let data_dir = self.data_dir.clone();
+            let tried = move || codex::self_test(&program, &data_dir, Some(mode));
+            let tried = tokio::task::spawn_blocking(tried).await.map_err(failed)?;
+            tried.map_err(|why| {
+                let but = match mode {
+                    Mode::Default => " `baton connect` tries its model requests alone.",
+                    Mode::Requests | Mode::Provider => "",
+                };
+                failed(format!("{why}\nCodex was left alone.{but}"))
+            })?;
+        }
+        self.with_codex(homes, false, move |record, home| {
             let change = codex::connecting(record, home, &urls, mode, false)?;
             codex::connect_home(record, home, mode, change)
         })
@@ -83,29 +95,26 @@ impl Commands {
     }
 
     async fn disconnect_codex(&self, home: Option<PathBuf>) -> Answer {
-        let homes = home.map_or_else(
-            || {
-                let mut homes = self.codex_homes.clone();
-                let recorded = Record::open(&self.data_dir).list();
-                homes.extend(recorded.into_iter().map(|known| known.home));
-                homes.sort();
-                homes.dedup();
-                homes
-            },
-            |home| vec![home],
-        );
-        self.with_codex(homes, codex::disconnect_home).await
+        let all = home.is_none();
+        let homes = home.map_or_else(|| self.codex_homes.clone(), |home| vec![home]);
+        self.with_codex(homes, all, codex::disconnect_home).await
     }
 
-    /// A folder that can't be changed keeps none of the others from it.
+    /// A folder that can't be changed keeps none of the others from it. `recorded`: those too that are to be connected.
     async fn with_codex(
         &self,
-        homes: Vec<PathBuf>,
+        mut homes: Vec<PathBuf>,
+        recorded: bool,
         act: impl Fn(&Record, &Path) -> Result<Made, HomeError> + Send + 'static,
     ) -> Answer {
         let data_dir = self.data_dir.clone();
         let made = tokio::task::spawn_blocking(move || {
             let record = Record::open(&data_dir);
+            if recorded {
+                homes.extend(record.list().into_iter().map(|known| known.home));
+                homes.sort();
+                homes.dedup();
+            }
             let (mut done, mut failed) = (Vec::new(), Vec::new());
             for home in homes {
                 match act(&record, &home) {
@@ -153,11 +162,7 @@ impl Commands {
                 "{} is there already: name a file that isn't",
                 path.display()
             ))),
-            Err(error) => Err(invalid(format!(
-                "{} can't be written: {}",
-                path.display(),
-                files::advice(&error)
-            ))),
+            Err(error) => Err(invalid(format!("{} can't be written: {error}", path.display()))),
         }
     }
 }
@@ -165,6 +170,15 @@ impl Commands {
 /// A private file that isn't there yet.
 fn write(path: &Path, format: ExportFormat, entries: &[LogEntry]) -> io::Result<()> {
     let file = files::private(OpenOptions::new().write(true).create_new(true)).open(path)?;
+    let written = fill(file, format, entries);
+    if written.is_err() {
+        // Half of it would be in the way of the next try.
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
+fn fill(file: File, format: ExportFormat, entries: &[LogEntry]) -> io::Result<()> {
     let mut out = BufWriter::new(file);
     match format {
         ExportFormat::Json => serde_json::to_writer_pretty(&mut out, entries)?,
@@ -216,7 +230,7 @@ fn json(value: &impl serde::Serialize) -> io::Result<String> {
 }
 
 /// A spreadsheet takes what begins so for a formula.
-const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 fn quoted(text: &str) -> String {
     let guard = if text.starts_with(FORMULA) { "'" } else { "" };

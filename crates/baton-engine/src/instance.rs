@@ -76,10 +76,6 @@ impl Lock {
 
     /// Makes the data directory where it isn't there yet.
     pub fn acquire(data_dir: &Path) -> Result<Self, InstanceError> {
-        // Before the first file that is written.
-        if let Err(error) = files::survive_size_limits() {
-            tracing::debug!(%error, "a file that may not grow would end Baton");
-        }
         let path = data_dir.join(FILE);
         let failed = |source| InstanceError::Io {
             path: path.clone(),

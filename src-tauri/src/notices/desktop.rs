@@ -1,5 +1,6 @@
 //! Notices on the desktop, by whatever shows them there. Without such a service nothing is lost but the notice.
 
+#[cfg(all(unix, not(target_os = "macos")))]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use notify_rust::Notification;
@@ -8,11 +9,15 @@ use tokio::sync::mpsc;
 use super::Notice;
 use crate::tray::action::Action;
 
-/// Notices that wait for a click, each on a thread: a service may keep them for ever.
-const WAITING: usize = 8;
+/// Notices that wait for a click, each on a thread that looks once a second: a service may keep them for ever.
+#[cfg(all(unix, not(target_os = "macos")))]
+const WAITING: usize = 2;
+#[cfg(all(unix, not(target_os = "macos")))]
 static NOW_WAITING: AtomicUsize = AtomicUsize::new(0);
 
+#[cfg(any(test, all(unix, not(target_os = "macos"))))]
 const OPEN: &str = "default";
+#[cfg(any(test, all(unix, not(target_os = "macos"))))]
 const BUTTON: &str = "button";
 
 pub(crate) fn show(notice: Notice, clicks: mpsc::UnboundedSender<Action>) {
@@ -48,14 +53,32 @@ fn with_actions<'a>(notification: &'a mut Notification, notice: &Notice) -> &'a 
 
 #[cfg(all(unix, not(target_os = "macos")))]
 fn wait(handle: notify_rust::NotificationHandle, notice: &Notice, clicks: &mpsc::UnboundedSender<Action>) {
-    if NOW_WAITING.fetch_add(1, Ordering::Relaxed) < WAITING {
+    let waiting = Waiting::begin();
+    if waiting.0 < WAITING {
         handle.wait_for_action(|clicked| {
             if let Some(action) = meant(notice, clicked) {
                 let _ = clicks.send(action);
             }
         });
     }
-    NOW_WAITING.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// One more, however its wait ends; and how many there were before.
+#[cfg(all(unix, not(target_os = "macos")))]
+struct Waiting(usize);
+
+#[cfg(all(unix, not(target_os = "macos")))]
+impl Waiting {
+    fn begin() -> Self {
+        Self(NOW_WAITING.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        NOW_WAITING.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Their notifications have no buttons without a registered application.
@@ -67,6 +90,7 @@ fn with_actions<'a>(notification: &'a mut Notification, _: &Notice) -> &'a mut N
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 fn wait<T>(_: T, _: &Notice, _: &mpsc::UnboundedSender<Action>) {}
 
+#[cfg(any(test, all(unix, not(target_os = "macos"))))]
 fn meant(notice: &Notice, clicked: &str) -> Option<Action> {
     match clicked {
         OPEN => Some(Action::Open(notice.place)),
@@ -75,8 +99,11 @@ fn meant(notice: &Notice, clicked: &str) -> Option<Action> {
     }
 }
 
-/// Services take the body for markup; a label may have anything in it.
+/// Linux's services take the body for markup; a label may have anything in it.
 fn escaped(text: &str) -> String {
+    if cfg!(not(all(unix, not(target_os = "macos")))) {
+        return text.to_owned();
+    }
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

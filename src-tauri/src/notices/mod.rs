@@ -33,7 +33,7 @@ impl Notice {
         Self {
             about: About::NeedsAttention,
             title: "Baton runs, and has no place for its icon".to_owned(),
-            body: "This desktop shows no tray. Click to open the window; `baton status` says the same in a terminal."
+            body: "This desktop shows no tray. Click to open the window; `baton doctor` says more in a terminal."
                 .to_owned(),
             place: Place::Now,
             button: None,

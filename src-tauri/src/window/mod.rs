@@ -7,11 +7,18 @@
 mod page;
 mod process;
 
-use std::{fmt, path::Path, process::Command, str::FromStr};
+use std::{
+    fmt, io,
+    path::Path,
+    process::{Command, Stdio},
+    str::FromStr,
+};
 
 use baton_core::AccountId;
 
 pub(crate) use process::run;
+
+use crate::program;
 
 /// Where the window opens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,27 +57,21 @@ impl FromStr for Place {
 }
 
 /// Starts the window's process; one that shows already comes to the front instead.
-pub(crate) fn open(data_dir: &Path, place: Place) {
-    let started = std::env::current_exe().and_then(|program| {
-        Command::new(program)
-            .arg("window")
-            .arg("--data-dir")
-            .arg(data_dir)
-            .arg("--place")
-            .arg(place.to_string())
-            .stdin(std::process::Stdio::null())
-            .spawn()
-    });
-    match started {
-        Ok(mut child) => {
-            // Waited for, so that it doesn't stay as a zombie.
-            let waiting = std::thread::Builder::new().name("baton-window".to_owned());
-            if let Err(error) = waiting.spawn(move || child.wait()) {
-                tracing::debug!(%error, "the window's end will not be noticed");
-            }
-        }
-        Err(error) => tracing::error!(%error, "the window could not be opened"),
-    }
+pub(crate) fn open(data_dir: &Path, place: Place) -> io::Result<()> {
+    let mut window = Command::new(program::path()?);
+    window.arg("window").arg("--place").arg(place.to_string());
+    start(window, data_dir)
+}
+
+/// Waited for aside, so that it doesn't stay as a zombie.
+fn start(mut program: Command, data_dir: &Path) -> io::Result<()> {
+    let mut child = program
+        .arg("--data-dir")
+        .arg(data_dir)
+        .stdin(Stdio::null())
+        .spawn()?;
+    let waiting = std::thread::Builder::new().name("baton-child".to_owned());
+    waiting.spawn(move || child.wait()).map(drop)
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "the toolkit hands arguments over")]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use baton_engine::control::{
     Client, ConnectError,
-    protocol::{Command, ControlError, ErrorKind, Reply},
+    protocol::{Command as Call, ControlError, ErrorKind, Reply},
 };
-use tauri::{AppHandle, State};
+use tauri::{AppHandle, State, Url};
 use tauri_plugin_autostart::ManagerExt;
 
 use super::Place;
+use crate::{autostart, program};
 
 pub(super) struct Page {
     pub(super) data_dir: PathBuf,
@@ -20,7 +21,7 @@ pub(super) struct Page {
 
 /// On a connection of its own: an answer that takes its time (a sign-in) holds up no other.
 #[tauri::command]
-pub(super) async fn call(page: State<'_, Page>, command: Command) -> Result<Reply, ControlError> {
+pub(super) async fn call(page: State<'_, Page>, command: Call) -> Result<Reply, ControlError> {
     match Client::connect(&page.data_dir).await {
         Ok(mut client) => client.call(command).await,
         Err(ConnectError::NotRunning) => Err(failed("Baton isn't running.")),
@@ -40,22 +41,18 @@ pub(super) fn autostart(app: AppHandle) -> Result<bool, ControlError> {
 
 #[tauri::command]
 pub(super) fn set_autostart(app: AppHandle, on: bool) -> Result<(), ControlError> {
-    let autostart = app.autolaunch();
-    let set = if on {
-        autostart.enable()
-    } else {
-        autostart.disable()
-    };
-    set.map_err(failed)
+    autostart::set(&app, on).map_err(failed)
 }
 
-/// In the person's browser; only pages of the web.
+/// In the person's browser; only pages of the web, and of this machine's simulated service.
 #[tauri::command]
 pub(super) fn open_link(link: String) -> Result<(), ControlError> {
-    if !(link.starts_with("https://")
-        || link.starts_with("http://127.0.0.1")
-        || link.starts_with("http://localhost"))
-    {
+    let allowed = Url::parse(&link).is_ok_and(|url| match url.scheme() {
+        "https" => true,
+        "http" => matches!(url.host_str(), Some("127.0.0.1" | "localhost")),
+        _ => false,
+    });
+    if !allowed {
         return Err(ControlError::new(ErrorKind::Invalid, "this is no web page"));
     }
     baton_engine::browser::open(&link).map_err(failed)
@@ -64,14 +61,8 @@ pub(super) fn open_link(link: String) -> Result<(), ControlError> {
 /// The tray, where none runs.
 #[tauri::command]
 pub(super) fn start(page: State<'_, Page>) -> Result<(), ControlError> {
-    let program = std::env::current_exe().map_err(failed)?;
-    std::process::Command::new(program)
-        .arg("--data-dir")
-        .arg(&page.data_dir)
-        .stdin(std::process::Stdio::null())
-        .spawn()
-        .map(drop)
-        .map_err(failed)
+    let program = program::path().map_err(failed)?;
+    super::start(Command::new(program), &page.data_dir).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> ControlError {

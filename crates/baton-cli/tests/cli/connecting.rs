@@ -389,6 +389,44 @@ fn a_codex_that_can_not_say_its_version_is_not_tried_and_a_dry_run_tries_none() 
     assert!(run.exists() && place.config(".codex") != CONFIG);
 }
 
+/// One that was updated is tried without being asked for, as soon as it is used.
+#[cfg(unix)]
+#[test]
+fn a_new_version_is_tried_when_it_is_used_and_a_failure_is_told() {
+    let place = Place::new();
+    place.codex_home(".codex", CONFIG);
+    // As if an earlier one had passed.
+    fs::create_dir_all(place.data()).unwrap();
+    let passed = serde_json::json!([{
+        "program": "/usr/bin/codex", "version": "codex-cli 1.0.0", "mode": "default", "baton": "0.0.1"
+    }]);
+    fs::write(place.data().join("self-test.json"), passed.to_string()).unwrap();
+    place.program("codex", &codex("echo this breaks >&2; exit 3"));
+    let mut serve = place.command(&["serve", "--port", "0", "--json"]);
+    serve.env("PATH", place.path("bin"));
+    let serving = super::Serving::of(serve);
+    let url = serving.said["base_urls"]["openai_base_url"].as_str().unwrap();
+    let asked = std::process::Command::new("curl")
+        .args(["--silent", "--noproxy", "*", "--max-time", "20", "--data", "{}"])
+        .args(["--user-agent", "codex_exec/1.2.3 (x)"])
+        .arg(format!("{url}/responses"))
+        .output()
+        .unwrap();
+    assert!(asked.status.success());
+    let deadline = std::time::Instant::now() + super::SOON;
+    loop {
+        let said = place.baton(&["status"]).fine();
+        if said.contains("doesn't pass the self-test") {
+            assert!(
+                said.contains("Codex 1.2.3") && said.contains("this breaks"),
+                "{said}"
+            );
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{said}");
+    }
+}
+
 /// The CLI sees neither the person's home, nor what could lead it elsewhere, nor anything to sign in with.
 #[cfg(unix)]
 #[test]

@@ -27,6 +27,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// As on the command line.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Requests => "requests",
+            Self::Provider => "provider",
+        }
+    }
+
     /// Its keys outside of any table, with their values.
     fn keys(self, urls: &BaseUrls) -> Vec<(&'static str, String)> {
         let openai = ("openai_base_url", urls.openai_base_url.clone());

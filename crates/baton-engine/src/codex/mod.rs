@@ -38,6 +38,6 @@ pub use layers::{MANAGED, managed, projects};
 pub use lines::{ANOTHER, Owner};
 pub use one::{HomeError, Made, another_baton, connect_home, connecting, disconnect_home};
 pub use record::{Connected, Record};
-pub(crate) use seen::Seen;
+pub(crate) use seen::{Seen, self_test};
 pub use tried::{Cli, Tried};
 pub use version::{TESTED, installed};

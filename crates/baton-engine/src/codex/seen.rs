@@ -2,27 +2,36 @@
 //! work as the one before.
 
 use std::{
-    path::Path,
-    sync::{Mutex, PoisonError},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use baton_wire::client::cli_version;
 use http::HeaderMap;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use super::tried::Tried;
+use super::{edit::Mode, tried::Tried};
+use crate::desk::Desk;
 
 #[derive(Debug)]
 pub(crate) struct Seen {
     tried: Tried,
+    data_dir: PathBuf,
     /// The latest one's.
-    version: Mutex<Option<String>>,
+    version: watch::Sender<Option<String>>,
+    /// The one that has failed, and why.
+    failed: Mutex<Option<(String, String)>>,
 }
 
 impl Seen {
     pub(crate) fn new(data_dir: &Path) -> Self {
         Self {
             tried: Tried::of(data_dir),
-            version: Mutex::default(),
+            data_dir: data_dir.to_path_buf(),
+            version: watch::channel(None).0,
+            failed: Mutex::default(),
         }
     }
 
@@ -31,24 +40,87 @@ impl Seen {
         let Some(version) = cli_version(headers) else {
             return;
         };
-        let mut latest = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-        if latest.as_deref() != Some(version) {
-            *latest = Some(version.to_owned());
-        }
+        self.version.send_if_modified(|latest| {
+            let news = latest.as_deref() != Some(version);
+            if news {
+                *latest = Some(version.to_owned());
+            }
+            news
+        });
     }
 
     /// For a person, for as long as it holds. Who tries no CLI isn't told.
     pub(crate) fn problem(&self) -> Option<String> {
-        let latest = self
-            .version
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let version = latest.filter(|version| self.tried.is_news(version))?;
-        Some(format!(
-            "Codex {version} goes through Baton and hasn't passed the self-test yet, as an earlier one has: `baton connect` \
-             runs it."
-        ))
+        let version = self.news()?;
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match failed.as_ref().filter(|(of, _)| *of == version) {
+            Some((_, why)) => format!(
+                "Codex {version} doesn't pass the self-test, as an earlier one did: `baton connect` tries it again and connects \
+                 what works, `baton disconnect` lets it go its own way. {why}"
+            ),
+            None => format!(
+                "Codex {version} goes through Baton and hasn't passed the self-test yet, as an earlier one has: `baton connect` \
+                 runs it."
+            ),
+        })
+    }
+
+    /// The version that goes through Baton, if it hasn't passed where an earlier one has.
+    fn news(&self) -> Option<String> {
+        let latest = self.version.borrow().clone();
+        latest.filter(|version| self.tried.is_news(version))
+    }
+
+    /// Has `program self-test` try each new version, once.
+    pub(crate) async fn try_news(
+        self: Arc<Self>,
+        program: PathBuf,
+        desk: Arc<Desk>,
+        stopping: CancellationToken,
+    ) {
+        let mut versions = self.version.subscribe();
+        loop {
+            let seen = Arc::clone(&self);
+            let program = program.clone();
+            let trying = async {
+                // Its only failure would be a panic, which is told where it happens.
+                let _ = tokio::task::spawn_blocking(move || seen.try_latest(&program)).await;
+                desk.changed();
+                versions.changed().await
+            };
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                changed = trying => if changed.is_err() { return },
+            }
+        }
+    }
+
+    fn try_latest(&self, program: &Path) {
+        let Some(version) = self.news() else {
+            return;
+        };
+        tracing::info!(%version, "a new Codex is tried on a simulated service");
+        if let Err(why) = self_test(program, &self.data_dir, None) {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, why));
+        }
+    }
+}
+
+/// Has `program` (a `baton`) try the installed CLI, in this mode or in any; why it doesn't work, if it doesn't. It takes a
+/// minute at most.
+pub(crate) fn self_test(program: &Path, data_dir: &Path, mode: Option<Mode>) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.arg("self-test").arg("--data-dir").arg(data_dir);
+    if let Some(mode) = mode {
+        command.arg("--mode").arg(mode.name());
+    }
+    match command.stdin(Stdio::null()).output() {
+        Ok(tried) if tried.status.success() => Ok(()),
+        Ok(tried) => Err(String::from_utf8_lossy(&tried.stderr).trim().to_owned()),
+        Err(error) => {
+            tracing::warn!(%error, "a Codex can't be tried");
+            Ok(())
+        }
     }
 }
 
@@ -57,7 +129,7 @@ mod tests {
     use http::header;
 
     use super::*;
-    use crate::codex::{Cli, Mode};
+    use crate::codex::Cli;
 
     #[test]
     fn a_new_version_is_told_until_it_has_passed() {

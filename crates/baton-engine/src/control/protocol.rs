@@ -173,7 +173,7 @@ pub enum Command {
         path: PathBuf,
         format: ExportFormat,
     },
-    /// Readings, switches and requests; accounts and settings stay.
+    /// Events and requests; accounts and settings stay.
     DeleteHistory,
     /// From then on the connection carries [`Message::Event`] and, on any change, [`Message::Changed`].
     Watch,

@@ -71,6 +71,14 @@ pub(super) fn attach(shared: &Shared, headers: &mut HeaderMap, chosen: &Chosen) 
     }
 }
 
+/// For the CLI's own sign-in: what the pool gave it in a running turn stays behind.
+pub(super) fn own(shared: &Shared, headers: &mut HeaderMap) {
+    let pools = |state: &HeaderValue| shared.turn_states.is_the_pools(state.as_bytes());
+    if headers.get(TURN_STATE).is_some_and(pools) {
+        headers.remove(TURN_STATE);
+    }
+}
+
 /// A turn state that another account gave.
 pub(super) fn foreign_turn_state(shared: &Shared, headers: &HeaderMap, chosen: &Chosen) -> bool {
     let foreign = |state: &HeaderValue| !shared.turn_states.belongs(state.as_bytes(), chosen.pick.account);

@@ -117,9 +117,10 @@ pub(super) async fn pass_through(
     route: &Route,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let Some(parts) = headers::to_upstream(shared, &parts, &route.rest) else {
+    let Some(mut parts) = headers::to_upstream(shared, &parts, &route.rest) else {
         return guard::refuse(StatusCode::BAD_REQUEST, "This is no URL.");
     };
+    headers::own(shared, &mut parts.headers);
     match shared.net.send(Request::from_parts(parts, streamed(body))).await {
         Ok(answer) => {
             let (mut parts, body) = answer.into_parts();

@@ -35,6 +35,12 @@ impl TurnStates {
         }
     }
 
+    /// Of any account of the pool.
+    pub(super) fn is_the_pools(&self, state: &[u8]) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.accounts.contains_key(&id_hash(state))
+    }
+
     pub(super) fn belongs(&self, state: &[u8], account: AccountId) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.accounts.get(&id_hash(state)) == Some(&account)

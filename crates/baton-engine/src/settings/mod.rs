@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::follow::follow;
 use crate::{
+    control::protocol::About,
     desk::{Chosen, Desk},
     store::settings::{self, Settings, SettingsError},
 };
@@ -110,8 +111,17 @@ impl SettingsFile {
                 if known.bypass != edited.bypass {
                     chosen.bypassed = edited.bypass;
                 }
-                if known.preferences != edited.preferences {
-                    chosen.preferences = edited.preferences;
+                let (old, new, now) = (&known.preferences, &edited.preferences, &mut chosen.preferences);
+                for about in About::ALL {
+                    if old.notifications.wants(about) != new.notifications.wants(about) {
+                        now.notifications.set(about, new.notifications.wants(about));
+                    }
+                }
+                if old.appearance != new.appearance {
+                    now.appearance = new.appearance;
+                }
+                if old.terms_accepted != new.terms_accepted {
+                    now.terms_accepted = new.terms_accepted;
                 }
             });
         }

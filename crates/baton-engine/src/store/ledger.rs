@@ -5,7 +5,7 @@ use std::time::Duration;
 use baton_core::{AccountId, Event, Timestamp};
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, schema};
 use crate::control::protocol::{DataView, LogEntry, RequestLine, Transport};
 
 const RETENTION_DAYS: u32 = 90;
@@ -59,6 +59,11 @@ impl Store {
         self.with(|connection| {
             connection.execute_batch("DELETE FROM events; DELETE FROM requests; VACUUM;")?;
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        })?;
+        // They have it all, too.
+        schema::remove_backups(&self.path).map_err(|source| StoreError::Io {
+            path: self.path.clone(),
+            source,
         })
     }
 

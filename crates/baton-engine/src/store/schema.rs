@@ -110,6 +110,17 @@ fn back_up(connection: &Connection, path: &Path, format: u32) -> Result<(), Stor
     Ok(())
 }
 
+/// Of formats before this one.
+pub(super) fn remove_backups(path: &Path) -> std::io::Result<()> {
+    for format in 1..u32::try_from(STEPS.len()).unwrap_or(u32::MAX) {
+        match std::fs::remove_file(backup_path(path, format)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn backup_path(path: &Path, format: u32) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".format-{format}.bak"));

@@ -1,7 +1,11 @@
 //! Bypassed: Codex's requests go with its own sign-in, as if Baton weren't there, until they no longer are to.
 
+use std::time::Duration;
+
 use baton_engine::control::protocol::Command;
 use baton_sim::Mode;
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     stage::{Stage, account, scenario},
@@ -92,4 +96,31 @@ async fn it_outlasts_a_restart_and_stands_in_the_settings() {
     assert!(stage.baton.snapshot().bypassed);
     std::fs::write(stage.settings_file(), "bypass = false\n").unwrap();
     stage.until_shown(|snapshot| !snapshot.bypassed).await;
+}
+
+/// A client that reads nothing more must not hold up the end of Baton.
+#[tokio::test]
+async fn baton_ends_whatever_a_bypassed_client_does() {
+    let (stage, mut asked) = stub::stage(&["a"]).await;
+    bypass(&stage, true).await;
+    let (mut client, mut upstream) = tokio::join!(socket(&stage), async {
+        asked.recv().await.expect("an upgrade").accept().await
+    });
+    say(&mut client, CREATE).await;
+    assert_eq!(text(&mut upstream).await, CREATE);
+    // More than any buffer between them holds.
+    let flood = async {
+        let much = format!(
+            r#"{{"type":"response.output_text.delta","delta":"{}"}}"#,
+            "x".repeat(1 << 20)
+        );
+        while upstream.send(Message::text(much.clone())).await.is_ok() {}
+        std::future::pending::<()>().await;
+    };
+    tokio::time::pause();
+    let ended = tokio::time::timeout(Duration::from_secs(60), stage.shutdown());
+    tokio::select! {
+        ended = ended => ended.expect("it ends after its 30 s"),
+        () = flood => unreachable!(),
+    }
 }

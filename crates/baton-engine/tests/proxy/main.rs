@@ -7,6 +7,7 @@ mod doctor;
 mod drain;
 mod faults;
 mod guard;
+mod history;
 mod linked;
 mod nobody_left;
 mod restarts;

@@ -3,21 +3,29 @@
 
 use std::sync::Arc;
 
-use baton_wire::{What, answers, ws};
+use baton_wire::{What, answers, request::strip_turn_state, ws};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{super::Shared, upstream::Socket};
+use super::{
+    super::{
+        Shared,
+        asked::{Asked, on_text},
+    },
+    conversation::GOODBYE,
+    serve::rewritten,
+    upstream::Socket,
+};
 
 pub(super) async fn carry(shared: Arc<Shared>, mut client: Socket, mut upstream: Socket) {
     let cut = shared.cut.clone();
     tokio::select! {
         () = both_ways(&shared, &mut client, &mut upstream) => {}
-        () = cut.cancelled() => {}
+        () = cut.cancelled() => return,
     }
-    // Whoever is left is told so.
-    let _ = client.close(None).await;
-    let _ = upstream.close(None).await;
+    // Whoever is left is told so, if they listen.
+    let goodbyes = async { tokio::join!(client.close(None), upstream.close(None)) };
+    let _ = tokio::time::timeout(GOODBYE, goodbyes).await;
 }
 
 async fn both_ways(shared: &Shared, client: &mut Socket, upstream: &mut Socket) {
@@ -35,6 +43,7 @@ async fn both_ways(shared: &Shared, client: &mut Socket, upstream: &mut Socket) 
                 }
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                     answering = true;
+                    let message = without_the_pools(shared, message).await;
                     if upstream.send(message).await.is_err() {
                         return;
                     }
@@ -54,6 +63,19 @@ async fn both_ways(shared: &Shared, client: &mut Socket, upstream: &mut Socket) 
             },
         }
     }
+}
+
+/// A turn that began in the pool goes on without the turn state that it got there.
+async fn without_the_pools(shared: &Shared, message: Message) -> Message {
+    let Message::Text(frame) = message else {
+        return message;
+    };
+    let asked = on_text(frame.clone().into(), Asked::read).await;
+    let state = asked.and_then(|asked| asked.turn_state);
+    if !state.is_some_and(|state| shared.turn_states.is_the_pools(state.as_bytes())) {
+        return Message::Text(frame);
+    }
+    Message::Text(rewritten(&frame, strip_turn_state).await.unwrap_or(frame))
 }
 
 fn ends_an_answer(shared: &Shared, message: &Message) -> bool {

@@ -26,7 +26,7 @@ use super::{
 /// `response.create` frames that wait for the one in flight. Codex sends one after the other.
 const WAITING: usize = 4;
 /// A side that doesn't take its close frame is left without.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 pub(super) struct Conversation {
     pub(super) shared: Arc<Shared>,

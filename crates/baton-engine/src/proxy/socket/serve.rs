@@ -188,7 +188,7 @@ fn connected_as(upstream: Option<&Upstream>, chosen: &Chosen) -> bool {
     upstream.is_some_and(|upstream| upstream.chosen.pick.account == chosen.pick.account)
 }
 
-async fn rewritten(frame: &Utf8Bytes, rewrite: fn(&[u8]) -> Option<Vec<u8>>) -> Option<Utf8Bytes> {
+pub(super) async fn rewritten(frame: &Utf8Bytes, rewrite: fn(&[u8]) -> Option<Vec<u8>>) -> Option<Utf8Bytes> {
     let text = on_text(frame.clone().into(), rewrite).await?;
     Utf8Bytes::try_from(text).ok()
 }

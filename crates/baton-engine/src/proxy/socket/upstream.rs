@@ -156,9 +156,10 @@ pub(super) async fn connect_bypassed(
     shared: &Arc<Shared>,
     handshake: &Handshake,
 ) -> Result<(Socket, HeaderMap), Failed> {
-    let Some(parts) = headers::to_upstream(shared, &handshake.parts, &handshake.rest) else {
+    let Some(mut parts) = headers::to_upstream(shared, &handshake.parts, &handshake.rest) else {
         return Err(Outcome::ClientError { status: 400 }.into());
     };
+    headers::own(shared, &mut parts.headers);
     let (answered, accept) = ask(shared, parts).await?;
     let (socket, mut parts) = agreed(shared, answered, accept).await?;
     headers::to_client(shared, &mut parts, None);
