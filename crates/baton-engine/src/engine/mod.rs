@@ -1,46 +1,41 @@
 //! The composition root: everything is built and handed out here; nothing else reaches for globals.
 
+mod answers;
+mod built;
+
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use baton_core::{Event, Pool};
+use baton_core::Event;
 use tokio::{
     sync::{Notify, broadcast, watch},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
+use self::{answers::Inner, built::Built};
 use crate::{
     Options,
     admission::Admission,
     background,
-    codex::{self, Guardian, Record, Seen},
-    commands::{self, Commands},
+    codex::{self, Guardian, Record},
+    commands::Commands,
     control::{
-        protocol::{BaseUrls, Command, ControlError, ErrorKind, Reply, Snapshot},
+        protocol::{BaseUrls, Command, ControlError, Reply, Snapshot},
         server::{Handler, ServeError, Server},
     },
-    desk::{Chosen, Desk},
-    doctor::{Doctor, Tray},
-    door::Door,
-    grants::Grants,
+    doctor::Tray,
     instance::{InstanceError, Lock},
-    net::{Net, NetError, addresses},
+    net::{NetError, addresses},
     options::DEFAULT_PORT,
     proxy::{self, ListenError, Listener, Proxy},
-    settings::{self, SettingsFile},
+    settings::{self},
     signin::{Service, SignIns},
-    snapshot::{self, Surroundings},
-    store::{
-        Store, StoreError, Writer, files,
-        private::{Private, PrivateError},
-        settings::{Settings, SettingsError},
-    },
-    usage::{Poller, Reader, Readings},
-    vault::{Keychain, KeyringVault},
+    store::{StoreError, files, private::PrivateError, settings::SettingsError},
+    usage::{Poller, Reader},
 };
 
 /// Running requests get this long to end.
@@ -78,31 +73,6 @@ pub struct Engine {
     /// Held as long as this data directory is ours.
     _lock: Lock,
     guardian: Option<Guardian>,
-}
-
-/// Looks now; may block.
-type LookForTray = dyn Fn() -> Tray + Send + Sync;
-
-struct Inner {
-    commands: Commands,
-    desk: Arc<Desk>,
-    grants: Arc<Grants>,
-    writer: Arc<Writer>,
-    upstream: String,
-    door: Arc<Door>,
-    seen: Arc<Seen>,
-    data_dir: PathBuf,
-    /// What was wrong at the start: another port than last time, a Codex that can't be connected.
-    at_start: Vec<String>,
-    running: Box<dyn Fn() -> u64 + Send + Sync>,
-    /// Usage that can't be read; `None` where none is read.
-    unreadable: Option<watch::Receiver<Option<String>>>,
-    /// Has usage read; set where it is.
-    readings: OnceLock<Readings>,
-    tray: OnceLock<Arc<LookForTray>>,
-    stop: CancellationToken,
-    /// Where a window is to come to the front.
-    shows: broadcast::Sender<String>,
 }
 
 impl Engine {
@@ -458,173 +428,5 @@ impl Drop for Engine {
         for task in &self.background {
             task.abort();
         }
-    }
-}
-
-impl Inner {
-    fn snapshot(&self) -> Snapshot {
-        let keychain = self.grants.keychain_problem().map(|problem| problem.to_string());
-        let unreadable = self
-            .unreadable
-            .as_ref()
-            .and_then(|unreadable| unreadable.borrow().clone());
-        let around = Surroundings {
-            base_urls: self.door.base_urls(),
-            upstream: self.upstream.clone(),
-            running_requests: (self.running)(),
-            problems: [keychain, unreadable]
-                .into_iter()
-                .flatten()
-                .chain(self.own_problems())
-                .collect(),
-            bypassed: self.desk.bypassed(),
-            homes: self.desk.homes(),
-            preferences: self.desk.chosen().preferences,
-        };
-        self.desk.read(|pool, now| snapshot::of(pool, now, around))
-    }
-
-    /// Apart from those of the keychain and the accounts.
-    fn own_problems(&self) -> impl Iterator<Item = String> {
-        let disk = self.writer.problem().map(|problem| {
-            format!(
-                "{problem}. Requests are served all the same; what is to be kept waits in memory, and is written once that \
-                 works again."
-            )
-        });
-        let settings = self.commands.settings.notices().borrow().clone();
-        [disk, settings, self.seen.problem()]
-            .into_iter()
-            .flatten()
-            .chain(self.at_start.iter().cloned())
-    }
-
-    async fn examine(&self, account: Option<&str>) -> Result<Reply, ControlError> {
-        let only = account.map(|account| self.desk.read(|pool, _| commands::select(pool, account)));
-        let tray = match self.tray.get().cloned() {
-            Some(look) => tokio::task::spawn_blocking(move || look())
-                .await
-                .unwrap_or(Tray::Unknown),
-            None => Tray::None,
-        };
-        let doctor = Doctor {
-            desk: &self.desk,
-            grants: &self.grants,
-            readings: self.readings.get(),
-            base_urls: self.door.base_urls(),
-            tray,
-            problems: self.own_problems().collect(),
-        };
-        let checks = doctor.examine(only.transpose()?, || self.snapshot()).await;
-        Ok(Reply::Checks { checks })
-    }
-
-    async fn execute(&self, command: Command) -> Result<Reply, ControlError> {
-        match command {
-            Command::Doctor { account } => self.examine(account.as_deref()).await,
-            Command::Status => Ok(Reply::Status {
-                snapshot: self.snapshot(),
-            }),
-            Command::Stop => {
-                self.stop.cancel();
-                Ok(Reply::Done {
-                    message: "Baton is stopping; running requests end first.".to_owned(),
-                })
-            }
-            Command::RenewSecret => self.door.renew(&self.data_dir).await,
-            Command::ShowWindow { place } => match self.shows.send(place) {
-                Ok(_) => Ok(Reply::Done {
-                    message: "The window is in front.".to_owned(),
-                }),
-                Err(_) => Err(ControlError::new(ErrorKind::Invalid, "no window is open")),
-            },
-            command => self.commands.execute(command).await,
-        }
-    }
-}
-
-impl std::fmt::Debug for Inner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner")
-            .field("upstream", &self.upstream)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Handler for Inner {
-    fn execute(&self, command: Command) -> futures_util::future::BoxFuture<'_, Result<Reply, ControlError>> {
-        Box::pin(self.execute(command))
-    }
-
-    fn events(&self) -> broadcast::Receiver<Event> {
-        self.desk.events()
-    }
-
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.desk.changes()
-    }
-
-    fn shows(&self) -> broadcast::Receiver<String> {
-        self.shows.subscribe()
-    }
-}
-
-/// What both kinds of engine are built from.
-struct Built {
-    lock: Lock,
-    /// In the settings.
-    named_port: Option<u16>,
-    settings: Arc<SettingsFile>,
-    door: Arc<Door>,
-    seen: Arc<Seen>,
-    store: Arc<Store>,
-    writer: Arc<Writer>,
-    desk: Arc<Desk>,
-    grants: Arc<Grants>,
-    net: Arc<Net>,
-    at_start: Vec<String>,
-}
-
-impl Built {
-    fn new(options: &Options, lock: Lock) -> Result<Self, StartError> {
-        let settings = Settings::load(&options.data_dir)?;
-        let door = Arc::new(Door::new(Private::open(&options.data_dir)?));
-        let store = Arc::new(Store::open_at(&options.data_dir, options.clock.now())?);
-        let pool: Pool = store.load(settings.policy)?;
-        let writer = Arc::new(Writer::start(Arc::clone(&store))?);
-        let desk = Arc::new(Desk::new(pool, Arc::clone(&options.clock)));
-        desk.choose(|chosen| {
-            *chosen = Chosen {
-                bypassed: settings.bypass,
-                preferences: settings.preferences,
-            };
-        });
-        let named_port = settings.port;
-        let settings = Arc::new(SettingsFile::new(Arc::clone(&desk), &options.data_dir, settings));
-        let net = Arc::new(Net::new()?);
-        let vault = match &options.vault {
-            Some(vault) => Arc::clone(vault),
-            None => Arc::new(KeyringVault::new(&options.data_dir)),
-        };
-        let grants = Arc::new(Grants::new(
-            Keychain::new(vault),
-            Arc::clone(&net),
-            &options.issuer,
-            Arc::clone(&options.clock),
-            Arc::clone(&desk),
-        ));
-        Ok(Self {
-            lock,
-            named_port,
-            settings,
-            door,
-            seen: Arc::new(Seen::new(&options.data_dir)),
-            store,
-            writer,
-            desk,
-            grants,
-            net,
-            at_start: Vec::new(),
-        })
     }
 }
