@@ -26,7 +26,8 @@ use crate::{autostart, display, program};
 const SETTLE: Duration = Duration::from_millis(80);
 /// A panel that starts with the session may come after Baton.
 const PANEL_COMES_WITHIN: Duration = Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 5 });
-const PANEL_COMES_AFTER_LOGIN_WITHIN: Duration = Duration::from_secs(60);
+const PANEL_COMES_AFTER_LOGIN_WITHIN: Duration =
+    Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 60 });
 
 /// Runs the tray until the person quits. On success the process ends in here: the toolkit's loop does not return.
 pub fn run(args: &Args) -> ExitCode {

@@ -110,11 +110,41 @@ pub(crate) fn tray() -> Tray {
 /// Whether the desktop has a place for the icon, as it is now: a panel may come and go.
 #[cfg(target_os = "linux")]
 pub(crate) fn tray() -> Tray {
-    match host_is_registered() {
+    if host_is_registered() == Some(true) {
+        return Tray::Shown;
+    }
+    // An old X11 panel takes icons without saying so on the bus.
+    let old = match std::env::var_os("WAYLAND_DISPLAY") {
+        Some(_) => Some(false),
+        None => old_panel_is_there(),
+    };
+    match old {
         Some(true) => Tray::Shown,
-        // An old X11 panel takes icons without saying so on the bus.
-        _ if std::env::var_os("WAYLAND_DISPLAY").is_none() => Tray::Unknown,
-        _ => Tray::NoHost,
+        Some(false) => Tray::NoHost,
+        None => Tray::Unknown,
+    }
+}
+
+/// Who takes icons on the first X11 screen owns this selection (freedesktop.org's System Tray Protocol). `None` where that
+/// can't be asked.
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "Xlib is C: on a connection of its own, closed before it returns"
+)]
+fn old_panel_is_there() -> Option<bool> {
+    use std::ptr;
+    const SELECTION: &std::ffi::CStr = c"_NET_SYSTEM_TRAY_S0";
+    let xlib = x11_dl::xlib::Xlib::open().ok()?;
+    unsafe {
+        let display = (xlib.XOpenDisplay)(ptr::null());
+        if display.is_null() {
+            return None;
+        }
+        let selection = (xlib.XInternAtom)(display, SELECTION.as_ptr(), x11_dl::xlib::False);
+        let owner = (xlib.XGetSelectionOwner)(display, selection);
+        (xlib.XCloseDisplay)(display);
+        Some(owner != 0)
     }
 }
 

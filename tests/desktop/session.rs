@@ -1,22 +1,16 @@
-//! Around the tray: what tells of a switch, what starts Baton, and a panel that comes and goes.
+//! Around the tray: what tells of a switch, and what starts Baton.
 
 use std::{fs, path::PathBuf};
 
-use tokio::process::Command;
-
-use crate::stage::{Stage, desktop, exists, menu_says, on_a_screen, quit, said, tray_menu, until};
+use crate::stage::{
+    Stage, desktop, displayed_are, exists, menu_says, notifications, on_a_screen, on_the_bus, quit, told,
+    tray_menu, until, windows, windows_are,
+};
 
 #[test]
 fn a_switch_is_told_by_a_notification_once() {
     on_a_screen("session::a_switch_is_told_by_a_notification_once", || async {
-        let mut service = Command::new("dunst").kill_on_drop(true).spawn().expect("dunst");
-        until("the notification service", || {
-            said("dunstctl", &["count", "displayed"])
-                .trim()
-                .parse::<u32>()
-                .ok()
-        })
-        .await;
+        let mut service = notifications().await;
         let stage = Stage::new(1.0).await;
         let desktop = stage.desktop();
         menu_says("Next: Personal");
@@ -24,13 +18,9 @@ fn a_switch_is_told_by_a_notification_once() {
         for turn in ["one", "two", "three"] {
             assert!(client.turn(turn).await.completed);
         }
-        until("a notification", || {
-            (said("dunstctl", &["count", "displayed"]).trim() == "1").then_some(())
-        })
-        .await;
+        displayed_are(1).await;
         menu_says("(x) Work — ");
-        said("dunstctl", &["close-all"]);
-        let told = said("dunstctl", &["history"]);
+        let told = told();
         assert!(told.contains("Switched to Work"), "{told}");
         assert!(told.contains("From Personal: limit reached."), "{told}");
         assert_eq!(told.matches("\"summary\"").count(), 1, "{told}");
@@ -55,6 +45,10 @@ fn without_a_notification_service_the_menu_follows_all_the_same() {
                 assert!(client.turn(turn).await.completed);
             }
             menu_says("(x) Work — ");
+            // Nobody came to show it, either.
+            assert!(!on_the_bus("org.freedesktop.Notifications"));
+            tray_menu(&["click", "Round robin"]);
+            menu_says("(x) Round robin");
             assert!(quit(desktop).await.success());
             stage.baton.shutdown().await;
         },
@@ -97,12 +91,6 @@ fn starting_at_login_is_a_file_that_comes_and_goes() {
     );
 }
 
-fn windows() -> usize {
-    said("xdotool", &["search", "--onlyvisible", "--name", "^Baton$"])
-        .lines()
-        .count()
-}
-
 #[test]
 fn a_second_start_opens_the_window_and_a_third_brings_it_to_the_front() {
     on_a_screen(
@@ -113,7 +101,7 @@ fn a_second_start_opens_the_window_and_a_third_brings_it_to_the_front() {
             let baton = desktop(&["--data-dir", &data]);
             menu_says("No account yet");
             let mut window = desktop(&["--data-dir", &data]);
-            until("the window", || (windows() == 1).then_some(())).await;
+            windows_are(1).await;
             // It watches a moment after it shows.
             let third = async {
                 loop {
@@ -122,7 +110,7 @@ fn a_second_start_opens_the_window_and_a_third_brings_it_to_the_front() {
                         status = third.wait() => return status.expect("its status"),
                         () = until("another window", || (windows() > 1).then_some(())) => {
                             third.kill().await.expect("it ends");
-                            until("its end", || (windows() == 1).then_some(())).await;
+                            windows_are(1).await;
                         }
                     }
                 }
@@ -131,30 +119,9 @@ fn a_second_start_opens_the_window_and_a_third_brings_it_to_the_front() {
             assert_eq!(windows(), 1);
             // The tray goes on without it, and has it opened again.
             window.kill().await.expect("it ends");
-            until("its end", || (windows() == 0).then_some(())).await;
+            windows_are(0).await;
             tray_menu(&["click", "Open Baton"]);
-            until("the window", || (windows() == 1).then_some(())).await;
-            assert!(quit(baton).await.success());
-        },
-    );
-}
-
-#[test]
-fn a_panel_that_is_started_again_has_the_icon_back() {
-    on_a_screen(
-        "session::a_panel_that_is_started_again_has_the_icon_back",
-        || async {
-            let data = tempfile::tempdir().expect("a folder");
-            let baton = desktop(&["--data-dir", &data.path().to_string_lossy()]);
-            menu_says("No account yet");
-            said("xfce4-panel", &["--quit"]);
-            until("the panel's end", || tray_menu(&[]).is_empty().then_some(())).await;
-            let _panel = Command::new("xfce4-panel")
-                .arg("--disable-wm-check")
-                .kill_on_drop(true)
-                .spawn()
-                .expect("a panel");
-            menu_says("No account yet");
+            windows_are(1).await;
             assert!(quit(baton).await.success());
         },
     );

@@ -99,6 +99,15 @@ impl Stage {
 
 /// Runs the story inside a screen of its own: outside one, this very test is run again in it.
 pub(crate) fn on_a_screen<F: Future<Output = ()>>(name: &str, story: impl FnOnce() -> F) {
+    on_this_screen(&[], name, story);
+}
+
+/// On a screen that no panel is on.
+pub(crate) fn without_a_panel<F: Future<Output = ()>>(name: &str, story: impl FnOnce() -> F) {
+    on_this_screen(&[("BATON_SCREEN_PANEL", "none")], name, story);
+}
+
+fn on_this_screen<F: Future<Output = ()>>(screen: &[(&str, &str)], name: &str, story: impl FnOnce() -> F) {
     if std::env::var_os(INSIDE).is_some() {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -111,6 +120,7 @@ pub(crate) fn on_a_screen<F: Future<Output = ()>>(name: &str, story: impl FnOnce
         .arg(this)
         .args(["--exact", name, "--nocapture"])
         .env(INSIDE, "1")
+        .envs(screen.iter().copied())
         .output()
         .expect("scripts/screen runs");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -178,6 +188,76 @@ pub(crate) async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
         // Another process is at it: it shall have the processor.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The windows of Baton that show.
+pub(crate) fn windows() -> usize {
+    said("xdotool", &["search", "--onlyvisible", "--name", "^Baton$"])
+        .lines()
+        .count()
+}
+
+pub(crate) async fn windows_are(wanted: usize) {
+    until("so many windows", || (windows() == wanted).then_some(())).await;
+}
+
+/// The process of the one that shows.
+pub(crate) fn window_process() -> u32 {
+    let id = said(
+        "xdotool",
+        &["search", "--onlyvisible", "--name", "^Baton$", "getwindowpid"],
+    );
+    id.trim().parse().expect("a process")
+}
+
+pub(crate) fn panel() -> Child {
+    Process::new("xfce4-panel")
+        .arg("--disable-wm-check")
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a panel")
+}
+
+/// Whether somebody has this name on the session's bus.
+pub(crate) fn on_the_bus(name: &str) -> bool {
+    let asked = format!("string:{name}");
+    said(
+        "dbus-send",
+        &[
+            "--session",
+            "--print-reply",
+            "--dest=org.freedesktop.DBus",
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus.NameHasOwner",
+            &asked,
+        ],
+    )
+    .contains("boolean true")
+}
+
+/// Real notifications, for as long as it lives.
+pub(crate) async fn notifications() -> Child {
+    let service = Process::new("dunst").kill_on_drop(true).spawn().expect("dunst");
+    until("the notification service", || displayed().map(drop)).await;
+    service
+}
+
+/// How many show.
+pub(crate) fn displayed() -> Option<u32> {
+    said("dunstctl", &["count", "displayed"]).trim().parse().ok()
+}
+
+pub(crate) async fn displayed_are(wanted: u32) {
+    until("so many notifications", || {
+        (displayed() == Some(wanted)).then_some(())
+    })
+    .await;
+}
+
+/// Closes those that show, and says what all were, as JSON.
+pub(crate) fn told() -> String {
+    said("dunstctl", &["close-all"]);
+    said("dunstctl", &["history"])
 }
 
 /// What a program of the session prints.

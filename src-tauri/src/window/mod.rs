@@ -65,11 +65,18 @@ pub(crate) fn open(data_dir: &Path, place: Place) -> io::Result<()> {
 
 /// Waited for aside, so that it doesn't stay as a zombie.
 fn start(mut program: Command, data_dir: &Path) -> io::Result<()> {
-    let mut child = program
+    let started = program
         .arg("--data-dir")
         .arg(data_dir)
         .stdin(Stdio::null())
-        .spawn()?;
+        .spawn();
+    let mut child = started.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other(format!(
+            "{} isn't there any more. Quit, and start Baton from where it is now",
+            Path::new(program.get_program()).display()
+        )),
+        _ => error,
+    })?;
     let waiting = std::thread::Builder::new().name("baton-child".to_owned());
     waiting.spawn(move || child.wait()).map(drop)
 }

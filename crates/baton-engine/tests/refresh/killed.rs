@@ -82,9 +82,7 @@ fn killed_at_any_moment_a_refresh_loses_nothing_in_silence() {
     let mut found = Found::default();
     let (mut sim, mut vault, _) = outside.block_on(signed_in());
     // A machine that is busy takes many turns: what one refresh took says little of the next.
-    let mut whole: Vec<usize> = (0..9)
-        .map(|_| turns(|| anew(&sim, &vault, &net)))
-        .collect();
+    let mut whole: Vec<usize> = (0..9).map(|_| turns(|| anew(&sim, &vault, &net))).collect();
     whole.sort_unstable();
     for kill in 0..KILLS {
         let old = kept(&vault);
