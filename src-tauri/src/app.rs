@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use baton_core::AccountId;
-use baton_engine::control::protocol::{Command, Mode};
+use baton_engine::control::protocol::Command;
 use baton_engine::{Options, doctor, instance};
 use tauri::{AppHandle, RunEvent};
 use tokio::sync::mpsc;
@@ -240,7 +240,7 @@ impl Desk {
             Action::Bypass(on) => Command::Bypass { on },
             Action::Connect(true) => Command::ConnectCodex {
                 home: None,
-                mode: Mode::Default,
+                mode: None,
             },
             Action::Connect(false) => Command::DisconnectCodex { home: None },
             Action::StartAtLogin(on) => {

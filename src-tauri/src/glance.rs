@@ -1,7 +1,5 @@
 //! What there is to know at a glance: one state of the whole, for the icon and the menu's first line.
 
-use std::time::Duration;
-
 use baton_core::{AccountId, Because, Choice, CoolingReason, Eligibility, RefuseReason, Timestamp};
 use baton_engine::{
     control::protocol::{AccountView, Snapshot},
@@ -12,9 +10,6 @@ use crate::view::{View, general_windows};
 
 /// At or under this many percent left an account is low.
 pub(crate) const LITTLE_LEFT: f64 = 20.0;
-
-/// A Codex that was used since is connected, however that was done.
-const LATELY: Duration = Duration::from_secs(24 * 3600);
 
 /// The most pressing thing first: each hides those below it.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +90,7 @@ fn of_pool(snapshot: &Snapshot) -> Glance {
         },
         Choice::Use { .. } => {}
     }
-    if !comes_through(snapshot) {
+    if !snapshot.codex.comes_through {
         return Glance::NotConnected;
     }
     if let Some(pinned) = snapshot.pinned {
@@ -154,12 +149,6 @@ pub(crate) fn account(snapshot: &Snapshot, id: AccountId) -> Option<&AccountView
     snapshot.accounts.iter().find(|account| account.id == id)
 }
 
-/// Connected by Baton, or by hand: then requests come.
-fn comes_through(snapshot: &Snapshot) -> bool {
-    let lately = |at: Timestamp| snapshot.at.since(at) < LATELY;
-    !snapshot.codex.homes.is_empty() || snapshot.codex.last_request.is_some_and(lately)
-}
-
 /// In a few words, after the label.
 fn trouble(account: &AccountView) -> String {
     match account.state {
@@ -193,6 +182,8 @@ pub(crate) fn is_low(account: &AccountView) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::view::samples::{NOW, account, exhausted, pool, serving, snapshot, window};
 
@@ -226,11 +217,8 @@ mod tests {
         let mut pool = two();
         pool.pinned = Some(pool.accounts[0].id);
         assert_eq!(says(pool.clone()), "Use only Personal (no failover)");
-        pool.codex.homes.clear();
+        pool.codex.comes_through = false;
         assert_eq!(says(pool.clone()), "Codex isn't connected");
-        pool.codex.last_request = Some(NOW);
-        assert_eq!(says(pool.clone()), "Use only Personal (no failover)");
-        pool.codex.last_request = None;
         pool.next_request = Choice::Refuse {
             reason: RefuseReason::PinnedUnusable {
                 account: pool.accounts[0].id,

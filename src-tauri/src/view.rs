@@ -135,6 +135,8 @@ pub(crate) mod samples {
                     home: "/home/me/.codex".into(),
                     mode: Mode::Default,
                 }],
+                lost: Vec::new(),
+                comes_through: true,
                 last_request: None,
             },
             preferences: Default::default(),

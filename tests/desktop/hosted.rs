@@ -88,7 +88,7 @@ impl Hosted {
     }
 
     pub(crate) async fn connect_codex(&self) {
-        let (home, mode) = (None, Mode::Requests);
+        let (home, mode) = (None, Some(Mode::Requests));
         self.ask(Command::ConnectCodex { home, mode }).await;
         assert!(self.is_connected());
     }

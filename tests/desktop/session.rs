@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use crate::stage::{
-    Stage, desktop, displayed_are, exists, menu_says, notifications, on_a_screen, on_the_bus, quit, told,
-    tray_menu, until, windows, windows_are,
+    Stage, desktop, displayed, displayed_are, exists, menu_says, notifications, on_a_screen, on_the_bus,
+    quit, told, tray_menu, until, windows, windows_are,
 };
 
 #[test]
@@ -29,6 +29,36 @@ fn a_switch_is_told_by_a_notification_once() {
         service.kill().await.expect("it ends");
         stage.baton.shutdown().await;
     });
+}
+
+#[test]
+fn a_config_toml_that_another_program_resets_is_told_once_and_a_person_s_own_click_isnt() {
+    on_a_screen(
+        "session::a_config_toml_that_another_program_resets_is_told_once_and_a_person_s_own_click_isnt",
+        || async {
+            let _service = notifications().await;
+            let stage = Stage::new(100.0).await;
+            let desktop = stage.desktop();
+            menu_says("( ) Codex goes through Baton");
+            tray_menu(&["click", "Codex goes through Baton"]);
+            menu_says("(x) Codex goes through Baton");
+            let config = stage.folder.path().join("codex/config.toml");
+            fs::write(&config, "model = \"mine\"\n").unwrap();
+            displayed_are(1).await;
+            menu_says("Codex isn't connected");
+            menu_says("Codex no longer goes through Baton");
+            tray_menu(&["click", "Codex goes through Baton"]);
+            menu_says("(x) Codex goes through Baton");
+            tray_menu(&["click", "Codex goes through Baton"]);
+            menu_says("Codex isn't connected");
+            assert_eq!(displayed(), Some(1));
+            let told = told();
+            assert!(told.contains("Codex is disconnected"), "{told}");
+            assert_eq!(fs::read_to_string(&config).unwrap(), "model = \"mine\"\n");
+            assert!(quit(desktop).await.success());
+            stage.baton.shutdown().await;
+        },
+    );
 }
 
 /// Nothing shows notifications here: that is no error, and everything else goes on.

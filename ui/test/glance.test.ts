@@ -30,7 +30,7 @@ test.each<[ScenarioName, string, string, string]>([
 
 test('what stops everything hides what does not', () => {
   const now = SCENARIOS.pin_stopped().snapshot as Snapshot;
-  now.codex.homes = [];
+  now.codex.comes_through = false;
   expect(of(now).title).toBe("Only Work may be used, and it can't serve");
   expect(of({ ...now, bypassed: true }).title).toBe('Codex uses its own sign-in');
 });

@@ -333,3 +333,18 @@ test('deleting the history asks first', async () => {
   await fireEvent.click(screen.getByRole('button', { name: 'Delete' }));
   expect(await screen.findByText('The history is deleted.')).toBeTruthy();
 });
+
+test('a Codex that another program has disconnected is connected again as it was, or left so', async () => {
+  const { host } = open('disconnected', 'settings');
+  await fireEvent.click(await screen.findByRole('button', { name: 'Connect /home/alex/.codex again' }));
+  await screen.findByRole('button', { name: 'Disconnect /home/alex/.codex' });
+  expect(asked(host)).toEqual([{ command: 'connect_codex', home: '/home/alex/.codex', mode: null }]);
+  expect(screen.queryByText('Disconnected by another program')).toBeNull();
+});
+
+test('a Codex that another program has disconnected may stay so', async () => {
+  const { host } = open('disconnected', 'settings');
+  await fireEvent.click(await screen.findByRole('button', { name: 'Leave /home/alex/.codex disconnected' }));
+  await waitFor(() => expect(screen.queryByText('Disconnected by another program')).toBeNull());
+  expect(asked(host)).toEqual([{ command: 'disconnect_codex', home: '/home/alex/.codex' }]);
+});

@@ -1,8 +1,11 @@
 //! The pool as shared by everybody: one lock, one stream of events, one counter of changes.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use baton_core::{
@@ -10,14 +13,12 @@ use baton_core::{
 };
 use tokio::sync::{broadcast, watch};
 
-use crate::{
-    clock::Clock,
-    control::protocol::{CodexHome, Preferences},
-    usage::Demand,
-};
+use crate::{clock::Clock, codex::Standing, control::protocol::Preferences, usage::Demand};
 
 /// Events kept for a slow reader; one that falls further behind reads the snapshot anew.
 const EVENTS_KEPT: usize = 1024;
+/// When a request last came through is shown in minutes.
+const A_WHILE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub struct Desk {
@@ -30,8 +31,15 @@ pub struct Desk {
     chosen: Mutex<Chosen>,
     /// As in `chosen`: asked at every request.
     bypassed: AtomicBool,
-    /// Which of Codex's folders are connected.
-    homes: Mutex<Vec<CodexHome>>,
+    codex: Mutex<Codex>,
+}
+
+/// Codex's folders.
+#[derive(Clone, Debug, Default)]
+struct Codex {
+    standing: Standing,
+    /// Since when any of them is lost.
+    lost_at: Option<Timestamp>,
 }
 
 /// What a person chose that isn't the pool's.
@@ -53,7 +61,7 @@ impl Desk {
             demand: Demand::default(),
             chosen: Mutex::default(),
             bypassed: AtomicBool::new(false),
-            homes: Mutex::default(),
+            codex: Mutex::default(),
         }
     }
 
@@ -75,12 +83,27 @@ impl Desk {
         self.changed();
     }
 
-    pub(crate) fn homes(&self) -> Vec<CodexHome> {
-        self.homes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn standing(&self) -> Standing {
+        let codex = self.codex.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Standing {
+            left_at: codex.standing.left_at.max(codex.lost_at),
+            ..codex.standing
+        }
     }
 
-    pub(crate) fn connected(&self, homes: Vec<CodexHome>) {
-        *self.homes.lock().unwrap_or_else(PoisonError::into_inner) = homes;
+    /// As was found out just now.
+    pub(crate) fn stands(&self, standing: Standing) {
+        {
+            let mut codex = self.codex.lock().unwrap_or_else(PoisonError::into_inner);
+            if codex.standing == standing {
+                return;
+            }
+            codex.lost_at = match standing.lost.is_empty() {
+                true => None,
+                false => codex.lost_at.or_else(|| Some(self.now())),
+            };
+            codex.standing = standing;
+        }
         self.changed();
     }
 
@@ -206,6 +229,19 @@ impl Desk {
             self.change(|pool, now, events| pool.learn(pick.account, pick.generation, reading, now, events));
     }
 
+    /// A request passes that nothing is chosen for. Screens are told where it is the first for a while.
+    pub(crate) fn passes(&self) {
+        let (now, before) = {
+            let mut pool = self.lock();
+            let (now, before) = (self.now(), pool.last_request());
+            pool.passes(now);
+            (now, before)
+        };
+        if before.is_none_or(|before| now.since(before) >= A_WHILE) {
+            self.changed();
+        }
+    }
+
     /// A Codex of this version comes through: noted where that is news.
     pub(crate) fn comes_through(&self, codex_version: &str) {
         let mut pool = self.lock();
@@ -241,8 +277,6 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use baton_core::{
         Account, Effect, Eligibility, Identity, LimitFamily, LimitKind, Policy, eligibility::ExhaustedReason,
     };

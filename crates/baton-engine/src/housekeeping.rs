@@ -67,31 +67,62 @@ impl Commands {
 
     // === Codex ===
 
-    async fn connect_codex(&self, home: Option<PathBuf>, mode: Mode) -> Answer {
+    async fn connect_codex(&self, home: Option<PathBuf>, mode: Option<Mode>) -> Answer {
         let urls = self.door.base_urls();
         let urls =
             urls.ok_or_else(|| invalid("there is nothing to connect Codex to while Baton doesn't serve"))?;
         let homes = home.map_or_else(|| self.codex_homes.clone(), |home| vec![home]);
-        if homes.is_empty() {
-            return Err(invalid("there is no home folder to find Codex's in"));
+        let first = homes.first().cloned();
+        let first = first.ok_or_else(|| invalid("there is no home folder to find Codex's in"))?;
+        let known = match mode {
+            Some(mode) => Some(mode),
+            None => self.mode_before(first).await?,
+        };
+        let (mode, but) = self.works(known).await.map_err(|why| {
+            let alone = match mode {
+                Some(Mode::Default) => " `baton connect` tries its model requests alone.",
+                _ => "",
+            };
+            failed(format!("{why}\nCodex was left alone.{alone}"))
+        })?;
+        let connected = self
+            .with_codex(homes, false, move |record, home| {
+                let change = codex::connecting(record, home, &urls, mode, false)?;
+                codex::connect_home(record, home, mode, change)
+            })
+            .await?;
+        match (connected, but) {
+            (Reply::Done { message }, Some(but)) => done(format!("{message}\n! {but}")),
+            (connected, _) => Ok(connected),
         }
-        if let Some(program) = self.self_tester.get().cloned() {
-            let data_dir = self.data_dir.clone();
-            let tried = move || codex::self_test(&program, &data_dir, Some(mode));
-            let tried = tokio::task::spawn_blocking(tried).await.map_err(failed)?;
-            tried.map_err(|why| {
-                let but = match mode {
-                    Mode::Default => " `baton connect` tries its model requests alone.",
-                    Mode::Requests | Mode::Provider => "",
-                };
-                failed(format!("{why}\nCodex was left alone.{but}"))
-            })?;
-        }
-        self.with_codex(homes, false, move |record, home| {
-            let change = codex::connecting(record, home, &urls, mode, false)?;
-            codex::connect_home(record, home, mode, change)
-        })
-        .await
+    }
+
+    async fn mode_before(&self, home: PathBuf) -> Result<Option<Mode>, ControlError> {
+        let data_dir = self.data_dir.clone();
+        let asked = tokio::task::spawn_blocking(move || Record::open(&data_dir).mode(&home));
+        asked.await.map_err(failed)
+    }
+
+    /// The mode in which the installed CLI works: this one, or the first of those that do; and what a person should know of
+    /// that. Where none can be tried, it is taken to work.
+    async fn works(&self, mode: Option<Mode>) -> Result<(Mode, Option<String>), String> {
+        let modes = mode.map_or_else(|| vec![Mode::Default, Mode::Requests], |mode| vec![mode]);
+        let Some(program) = self.self_tester.get().cloned() else {
+            return Ok((modes[0], None));
+        };
+        let data_dir = self.data_dir.clone();
+        let trying = tokio::task::spawn_blocking(move || {
+            let mut failed: Option<String> = None;
+            for mode in modes {
+                match codex::self_test(&program, &data_dir, Some(mode)) {
+                    Ok(()) => return Ok((mode, failed.map(|why| only_requests(&why)))),
+                    // The first one says most.
+                    Err(why) => failed = failed.or(Some(why)),
+                }
+            }
+            Err(failed.unwrap_or_default())
+        });
+        trying.await.map_err(|error| error.to_string())?
     }
 
     async fn disconnect_codex(&self, home: Option<PathBuf>) -> Answer {
@@ -134,8 +165,8 @@ impl Commands {
 
     async fn look_at_codex(&self) -> Result<(), ControlError> {
         let data_dir = self.data_dir.clone();
-        let homes = tokio::task::spawn_blocking(move || codex::connected_homes(&Record::open(&data_dir)));
-        self.desk.connected(homes.await.map_err(failed)?);
+        let standing = tokio::task::spawn_blocking(move || codex::standing(&Record::open(&data_dir)));
+        self.desk.stands(standing.await.map_err(failed)?);
         Ok(())
     }
 
@@ -165,6 +196,12 @@ impl Commands {
             Err(error) => Err(invalid(format!("{} can't be written: {error}", path.display()))),
         }
     }
+}
+
+fn only_requests(why: &str) -> String {
+    format!(
+        "With everything through Baton it doesn't work ({why}). Its model requests alone do, so these are connected."
+    )
 }
 
 /// A private file that isn't there yet.

@@ -7,7 +7,7 @@
 //! - `usage`: reads the accounts' usage beside the requests
 //! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
 //! - `signin`: signing in, in the browser or with a device code; `admission`: how a sign-in becomes an account
-//! - `settings`: what is decided for the whole pool, the same in the pool and in a person's file
+//! - `settings`: what is decided for the whole pool, the same in the pool and in a person's file; `edits`: that a file was edited
 //! - [`store`]: database, settings and state file, none of which holds a token; [`instance`]: one Baton a data directory
 //! - [`codex`]: Codex's own config.toml, connected and disconnected
 //! - [`control`]: the protocol, its server and client, that command line, tray and window speak
@@ -25,6 +25,7 @@ pub mod control;
 pub mod desk;
 pub mod doctor;
 mod door;
+mod edits;
 pub mod engine;
 pub mod grants;
 mod housekeeping;

@@ -7,7 +7,8 @@ use baton_core::{
 };
 
 use crate::{
-    control::protocol::{AccountView, BaseUrls, CodexHome, CodexView, Preferences, Snapshot, WindowView},
+    codex::Standing,
+    control::protocol::{AccountView, BaseUrls, CodexView, Preferences, Snapshot, WindowView},
     words::PoolWords,
 };
 
@@ -19,7 +20,7 @@ pub(crate) struct Surroundings {
     pub running_requests: u64,
     pub problems: Vec<String>,
     pub bypassed: bool,
-    pub homes: Vec<CodexHome>,
+    pub codex: Standing,
     pub preferences: Preferences,
 }
 
@@ -49,11 +50,23 @@ pub(crate) fn of(pool: &Pool, now: Timestamp, around: Surroundings) -> Snapshot 
             .collect(),
         problems: around.problems,
         bypassed: around.bypassed,
-        codex: CodexView {
-            homes: around.homes,
-            last_request: pool.last_request(),
-        },
+        codex: codex(around.codex, pool.last_request(), now),
         preferences: around.preferences,
+    }
+}
+
+/// A Codex that was used since is connected, however that was done.
+const LATELY: Duration = Duration::from_secs(24 * 3600);
+
+fn codex(standing: Standing, last_request: Option<Timestamp>, now: Timestamp) -> CodexView {
+    // By hand, or one that goes on as it was started: then requests come.
+    let lately = last_request
+        .is_some_and(|at| now.since(at) < LATELY && standing.left_at.is_none_or(|left| at > left));
+    CodexView {
+        comes_through: !standing.homes.is_empty() || lately,
+        homes: standing.homes,
+        lost: standing.lost,
+        last_request,
     }
 }
 

@@ -69,8 +69,8 @@ impl Notices {
             .collect();
         told.extend(self.running_low(now));
         if let Some(before) = &self.before
-            && !before.codex.homes.is_empty()
-            && now.codex.homes.is_empty()
+            && before.codex.lost.is_empty()
+            && !now.codex.lost.is_empty()
         {
             told.push(disconnected());
         }
@@ -255,7 +255,8 @@ fn disconnected() -> Notice {
     Notice {
         about: About::CodexDisconnected,
         title: "Codex is disconnected".to_owned(),
-        body: "It goes its own way, with its own sign-in.".to_owned(),
+        body: "Another program has changed its config.toml: it goes its own way, with its own sign-in."
+            .to_owned(),
         place: Place::Settings,
         button: Some(("Connect again", Action::Connect(true))),
     }

@@ -191,14 +191,18 @@ fn running_low_is_told_once_for_each_window_and_again_after_a_reset() {
 }
 
 #[test]
-fn a_codex_that_is_no_longer_connected_is_told_once() {
+fn a_codex_that_another_program_has_disconnected_is_told_once() {
     let mut notices = Notices::default();
     let mut now = two();
     assert_eq!(notices.of(&[], &now), []);
-    now.codex.homes.clear();
+    let home = now.codex.homes.remove(0).home;
+    assert_eq!(notices.of(&[], &now), [], "that was the person, or Baton's end");
+    now.codex.lost.push(home);
     assert_eq!(
         texts(&notices.of(&[], &now)),
-        ["Codex is disconnected — It goes its own way, with its own sign-in."]
+        [
+            "Codex is disconnected — Another program has changed its config.toml: it goes its own way, with its own sign-in."
+        ]
     );
     assert_eq!(notices.of(&[], &now), []);
 }

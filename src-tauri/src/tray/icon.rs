@@ -359,7 +359,7 @@ mod tests {
             ("needs a person", with(|pool| pool.accounts[1].state = ill)),
             ("only this", with(|pool| pool.pinned = pool.active)),
             ("bypassed", with(|pool| pool.bypassed = true)),
-            ("not connected", with(|pool| pool.codex.homes.clear())),
+            ("not connected", with(|pool| pool.codex.comes_through = false)),
             ("offline", View::Away),
         ]
     }

@@ -7,14 +7,6 @@ import type { AccountId, AccountView, Snapshot, WindowView } from './protocol';
 import { windowLength } from './time';
 import { percent, type Words } from './words';
 
-/** A Codex that was used since is connected, however that was done. */
-const LATELY = 24 * 60 * 60 * 1000;
-
-/** Connected by Baton, or by hand: then requests come. */
-function comesThrough({ codex, at }: Snapshot): boolean {
-  return codex.homes.length > 0 || (codex.last_request !== null && at - codex.last_request < LATELY);
-}
-
 export interface Glance {
   kicker: string;
   tone: 'good' | 'wait' | 'alert';
@@ -74,7 +66,7 @@ export function glance(snapshot: Snapshot, words: Words): Glance {
       return stuck('Stopped after refusals: choose an account', detail);
     }
   }
-  if (!comesThrough(snapshot)) {
+  if (!snapshot.codex.comes_through) {
     return {
       kicker: 'Nothing comes through',
       tone: 'wait',

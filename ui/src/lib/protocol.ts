@@ -77,6 +77,14 @@ export type CodexView = {
  */
 homes: Array<CodexHome>, 
 /**
+ * Which are to be, and aren't: another program has changed their config.toml.
+ */
+lost: Array<string>, 
+/**
+ * Whether Codex's requests come this way, by Baton's doing or by hand.
+ */
+comes_through: boolean, 
+/**
  * When a request of Codex's last came through, across restarts.
  */
 last_request: Timestamp | null, };
@@ -89,7 +97,7 @@ label: string, way: SignInWay, } | { "command": "sign_in_wait", id: number,
 /**
  * The [`SignInView::version`] that is known already.
  */
-seen: number, } | { "command": "sign_in_paste", id: number, address: Pasted, } | { "command": "sign_in_cancel", id: number, } | { "command": "remove", account: string, } | { "command": "rename", account: string, label: string, } | { "command": "move", account: string, position: number, } | { "command": "skip", account: string, skipped: boolean, } | { "command": "use_credits", account: string, on: boolean, } | { "command": "threshold", account: string | null, window: WindowLength | null, at: Percent, reserve: boolean | null, } | { "command": "bypass", on: boolean, } | { "command": "connect_codex", home: string | null, mode: Mode, } | { "command": "disconnect_codex", home: string | null, } | { "command": "look_at_codex" } | { "command": "set_notification", about: About, on: boolean, } | { "command": "set_appearance", appearance: Appearance, } | { "command": "accept_terms" } | { "command": "data" } | { "command": "export", path: string, format: ExportFormat, } | { "command": "delete_history" } | { "command": "watch" } | { "command": "renew_secret" } | { "command": "watch_from_window" } | { "command": "show_window", 
+seen: number, } | { "command": "sign_in_paste", id: number, address: Pasted, } | { "command": "sign_in_cancel", id: number, } | { "command": "remove", account: string, } | { "command": "rename", account: string, label: string, } | { "command": "move", account: string, position: number, } | { "command": "skip", account: string, skipped: boolean, } | { "command": "use_credits", account: string, on: boolean, } | { "command": "threshold", account: string | null, window: WindowLength | null, at: Percent, reserve: boolean | null, } | { "command": "bypass", on: boolean, } | { "command": "connect_codex", home: string | null, mode: Mode | null, } | { "command": "disconnect_codex", home: string | null, } | { "command": "look_at_codex" } | { "command": "set_notification", about: About, on: boolean, } | { "command": "set_appearance", appearance: Appearance, } | { "command": "accept_terms" } | { "command": "data" } | { "command": "export", path: string, format: ExportFormat, } | { "command": "delete_history" } | { "command": "watch" } | { "command": "renew_secret" } | { "command": "watch_from_window" } | { "command": "show_window", 
 /**
  * Where in it: `now`, `activity`, `settings`, or `account/` and its number.
  */

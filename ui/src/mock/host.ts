@@ -188,10 +188,17 @@ export class MockHost implements Host {
         now.bypassed = command.on;
         return done(command.on ? 'Requests pass with Codex’s own sign-in.' : 'Baton serves again.');
       case 'connect_codex':
-        now.codex.homes = [...now.codex.homes, { home: command.home ?? '/home/alex/.codex', mode: command.mode }];
+        now.codex.homes = [
+          ...now.codex.homes,
+          { home: command.home ?? '/home/alex/.codex', mode: command.mode ?? 'default' },
+        ];
+        now.codex.lost = [];
+        now.codex.comes_through = true;
         return done('Codex is connected: start it again where it runs.');
       case 'disconnect_codex':
         now.codex.homes = now.codex.homes.filter(({ home }) => command.home !== null && home !== command.home);
+        now.codex.lost = now.codex.lost.filter((home) => command.home !== null && home !== command.home);
+        now.codex.comes_through = now.codex.homes.length > 0;
         return done('Codex is disconnected: its configuration is what it was.');
       case 'set_notification':
         now.preferences.notifications[command.about] = command.on;

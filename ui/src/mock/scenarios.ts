@@ -91,7 +91,12 @@ export function snapshot(accounts: AccountView[], more: Partial<Snapshot> = {}):
     accounts,
     problems: [],
     bypassed: false,
-    codex: { homes: [{ home: '/home/alex/.codex', mode: 'default' }], last_request: NOW - 4 * MINUTE },
+    codex: {
+      homes: [{ home: '/home/alex/.codex', mode: 'default' }],
+      lost: [],
+      comes_through: true,
+      last_request: NOW - 4 * MINUTE,
+    },
     preferences: {
       notifications: {
         switched: true,
@@ -150,7 +155,7 @@ const play = (of: Snapshot | null, entries: LogEntry[] = log(), more: Partial<Sc
   ...more,
 });
 
-const unconnected = { codex: { homes: [], last_request: null } };
+const unconnected = { codex: { homes: [], lost: [], comes_through: false, last_request: null } };
 
 function twenty(): AccountView[] {
   const states: Eligibility[] = [
@@ -276,6 +281,15 @@ export const SCENARIOS = {
       ),
     ),
   unconnected: () => play(snapshot([personal(), work()], unconnected)),
+  disconnected: () =>
+    play(
+      snapshot([personal(), work()], {
+        codex: { homes: [], lost: ['/home/alex/.codex'], comes_through: false, last_request: NOW - HOUR },
+        problems: [
+          'Codex no longer goes through Baton: another program has changed /home/alex/.codex/config.toml. Connect it again (`baton connect`), or leave it so (`baton disconnect`).',
+        ],
+      }),
+    ),
   linked: () =>
     play(
       snapshot(

@@ -302,6 +302,11 @@ impl Pool {
         self.codex_version = Some(codex_version.into());
     }
 
+    /// A request comes that nobody is chosen for.
+    pub fn passes(&mut self, now: Timestamp) {
+        self.last_request = Some(now);
+    }
+
     /// The account that answered `thread` with compacted history: only it may be able to read that again.
     pub fn compacted(&mut self, thread: u64, account: AccountId) {
         self.threads.compacted(thread, account);

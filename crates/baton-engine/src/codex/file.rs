@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{control::protocol::BaseUrls, doctor::Check, store::files};
 
-const FILE: &str = "config.toml";
+pub(super) const FILE: &str = "config.toml";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFile {

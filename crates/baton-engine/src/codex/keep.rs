@@ -1,6 +1,8 @@
 //! What is to be connected is so while Baton runs, and only then.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use baton_core::Timestamp;
 
 use super::{
     edit::Mode,
@@ -40,17 +42,28 @@ pub(crate) fn readdress_all(data_dir: &Path, urls: &BaseUrls) -> Kept {
     of(&record, connected, |file, mode| file.connect(urls, mode))
 }
 
-/// Those that are connected as they are to be.
-pub(crate) fn connected_homes(record: &Record) -> Vec<CodexHome> {
-    let mode = |home: &Path| record.file(home).connected().ok().flatten();
-    let home = |known: Connected| {
-        let mode = mode(&known.home)?;
-        Some(CodexHome {
-            home: known.home,
-            mode,
-        })
+/// What has become of all that is to be connected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) homes: Vec<CodexHome>,
+    /// Somebody else has changed their config.toml.
+    pub(crate) lost: Vec<PathBuf>,
+    /// When a person last disconnected one.
+    pub(crate) left_at: Option<Timestamp>,
+}
+
+pub(crate) fn standing(record: &Record) -> Standing {
+    let mut standing = Standing {
+        left_at: record.left_at(),
+        ..Standing::default()
     };
-    record.list().into_iter().filter_map(home).collect()
+    for Connected { home, .. } in record.list() {
+        match record.file(&home).connected().ok().flatten() {
+            Some(mode) => standing.homes.push(CodexHome { home, mode }),
+            None => standing.lost.push(home),
+        }
+    }
+    standing
 }
 
 fn each(record: &Record, change: impl Fn(&ConfigFile, Mode) -> Result<Change, ConfigError>) -> Kept {

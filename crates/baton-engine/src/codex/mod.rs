@@ -5,6 +5,7 @@
 //!   `overrides`: what leads Codex past Baton all the same
 //! - `one`: a folder that a person names
 //! - `record`: which files are to be connected while Baton runs; `keep`: they are, and only then
+//! - `follow`: who else changes them is noticed
 //! - `health`: how a folder is; `layers`, `environment`: what else decides where its Codex goes; `version`: which it is
 //! - `tried`: which CLIs have worked through Baton; `seen`: which one is in use
 //! - `guard`: they are disconnected also when Baton is killed
@@ -13,6 +14,7 @@ mod edit;
 mod environment;
 mod exposure;
 mod file;
+mod follow;
 mod guard;
 mod health;
 mod keep;
@@ -30,10 +32,11 @@ mod version;
 pub use edit::{EditError, Mode, connect, connected, connected_by_another, disconnect, take_over};
 pub use environment::environment;
 pub use file::{Change, ConfigError, ConfigFile};
+pub(crate) use follow::follow;
 pub(crate) use guard::Guardian;
 pub use guard::guard;
 pub use health::Home;
-pub(crate) use keep::{connect_all, connected_homes, disconnect_all, readdress_all};
+pub(crate) use keep::{Standing, connect_all, disconnect_all, readdress_all, standing};
 pub use layers::{MANAGED, managed, projects};
 pub use lines::{ANOTHER, Owner};
 pub use one::{HomeError, Made, another_baton, connect_home, connecting, disconnect_home};

@@ -146,10 +146,11 @@ pub enum Command {
     Bypass {
         on: bool,
     },
-    /// Edits Codex's config.toml; without a home that of `$CODEX_HOME`.
+    /// Edits Codex's config.toml; without a home that of `$CODEX_HOME`. Without a mode: as it was connected before, else in the
+    /// first one that passes the self-test.
     ConnectCodex {
         home: Option<PathBuf>,
-        mode: Mode,
+        mode: Option<Mode>,
     },
     /// Without a home: every one.
     DisconnectCodex {

@@ -12,6 +12,12 @@ use crate::codex::Mode;
 pub struct CodexView {
     /// Which of Codex's folders are connected.
     pub homes: Vec<CodexHome>,
+    /// Which are to be, and aren't: another program has changed their config.toml.
+    #[serde(default)]
+    pub lost: Vec<PathBuf>,
+    /// Whether Codex's requests come this way, by Baton's doing or by hand.
+    #[serde(default)]
+    pub comes_through: bool,
     /// When a request of Codex's last came through, across restarts.
     pub last_request: Option<Timestamp>,
 }

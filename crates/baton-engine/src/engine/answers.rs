@@ -2,7 +2,7 @@
 //! the commands.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
@@ -58,6 +58,7 @@ impl Inner {
             .unreadable
             .as_ref()
             .and_then(|unreadable| unreadable.borrow().clone());
+        let codex = self.desk.standing();
         let around = Surroundings {
             base_urls: self.door.base_urls(),
             upstream: self.upstream.clone(),
@@ -65,10 +66,11 @@ impl Inner {
             problems: [keychain, unreadable]
                 .into_iter()
                 .flatten()
+                .chain(codex.lost.iter().map(|home| lost(home)))
                 .chain(self.own_problems())
                 .collect(),
             bypassed: self.desk.bypassed(),
-            homes: self.desk.homes(),
+            codex,
             preferences: self.desk.chosen().preferences,
         };
         self.desk.read(|pool, now| snapshot::of(pool, now, around))
@@ -131,6 +133,15 @@ impl Inner {
             command => self.commands.execute(command).await,
         }
     }
+}
+
+/// What to do about a folder that somebody else has disconnected.
+fn lost(home: &Path) -> String {
+    format!(
+        "Codex no longer goes through Baton: another program has changed {}. Connect it again (`baton connect`), or leave it \
+         so (`baton disconnect`).",
+        home.join("config.toml").display()
+    )
 }
 
 impl std::fmt::Debug for Inner {

@@ -68,6 +68,8 @@ pub struct Engine {
     stopping: CancellationToken,
     /// No more usage is read.
     unread: CancellationToken,
+    /// What becomes of Codex's config.toml is no news any more.
+    unfollowed: CancellationToken,
     /// The machine is in another network.
     moved_network: Arc<Notify>,
     /// Held as long as this data directory is ours.
@@ -117,10 +119,11 @@ impl Engine {
         let control = Server::bind(&options.data_dir).await?;
         if let Some(urls) = built.door.base_urls() {
             built.at_start = connect_codex(&options.data_dir, &urls, moved.map(|from| (from, port)));
-            built
-                .desk
-                .connected(codex::connected_homes(&Record::open(&options.data_dir)));
         }
+        // Also before anybody can ask.
+        built
+            .desk
+            .stands(codex::standing(&Record::open(&options.data_dir)));
         let moved_network = Arc::new(Notify::new());
         let poller = options.read_usage.then(|| {
             let reader = Reader {
@@ -152,6 +155,11 @@ impl Engine {
         engine
             .background
             .push(tokio::spawn(settings::follow(settings, engine.stopping.clone())));
+        engine.background.push(tokio::spawn(codex::follow(
+            options.data_dir.clone(),
+            Arc::clone(&engine.inner.desk),
+            engine.unfollowed.clone(),
+        )));
         engine.answer(control);
         Ok(engine)
     }
@@ -277,6 +285,7 @@ impl Engine {
             proxy: None,
             background,
             unread: stopping.child_token(),
+            unfollowed: stopping.child_token(),
             moved_network: Arc::default(),
             stopping,
             _lock: built.lock,
@@ -376,7 +385,8 @@ impl Engine {
     }
 
     async fn disconnect_codex(&mut self) {
-        // Nobody is connected to a Baton that ends.
+        // Nobody is connected to a Baton that ends, and that is no news.
+        self.unfollowed.cancel();
         self.inner.door.leave();
         let data_dir = self.inner.data_dir.clone();
         // A command may be at it, which is waited for.
@@ -386,7 +396,7 @@ impl Engine {
                 tracing::warn!("Codex could not be disconnected: {problem}");
             }
         }
-        self.inner.desk.connected(Vec::new());
+        self.inner.desk.stands(codex::Standing::default());
         if let Some(guardian) = self.guardian.take() {
             guardian.dismiss();
         }

@@ -159,6 +159,9 @@ impl Shared {
             self.comes_through(request.headers());
         }
         if self.desk.bypassed() {
+            if matches!(route.kind, guard::Kind::Responses | guard::Kind::Socket) {
+                self.desk.passes();
+            }
             return match route.kind {
                 guard::Kind::Socket => socket::bypass(self, request, route).await,
                 _ => own::pass_through(&self, request, &route).await,

@@ -34,7 +34,11 @@ async fn a_running_session_goes_with_its_own_sign_in_and_comes_back() {
         turns(2).await;
         bypass(&stage, true).await;
         assert!(stage.baton.snapshot().bypassed);
+        let chosen_at = stage.baton.snapshot().codex.last_request;
+        stage.sim.clock().advance(Duration::from_secs(60));
         turns(2).await;
+        let passed_at = stage.baton.snapshot().codex.last_request;
+        assert!(passed_at > chosen_at, "{mode:?}: Codex came through all the same");
         bypass(&stage, false).await;
         turns(2).await;
         assert_eq!((stage.served("a"), stage.served("cli")), (4, 2), "{mode:?}");

@@ -3,6 +3,7 @@
 mod breaking_off;
 mod bypass;
 mod concurrency;
+mod connected;
 mod doctor;
 mod drain;
 mod faults;
