@@ -37,7 +37,8 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// In the machine's time zone: `16:40` within a day, `Tue 16:40` within a week, a date beyond.
+/// In the machine's time zone: `16:40` within a day, `Tue 16:40` within a week, `Sun 29 Nov 16:40` within half a year, a date
+/// with its year beyond.
 pub fn clock_time(at: Timestamp, now: Timestamp) -> String {
     let local = |at: Timestamp| jiff::Timestamp::from_millisecond(at.as_millis()).ok();
     let Some(when) = local(at) else {
@@ -48,7 +49,32 @@ pub fn clock_time(at: Timestamp, now: Timestamp) -> String {
     let format = match away.as_secs() {
         0..72_000 => "%H:%M",
         72_000..518_400 => "%a %H:%M",
+        518_400..15_552_000 => "%a %-d %b %H:%M",
         _ => "%Y-%m-%d %H:%M",
     };
     when.strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// As the window writes it (`ui/test/time.test.ts`), in whichever time zone this runs.
+    #[test]
+    fn a_time_is_as_long_as_it_needs_to_be() {
+        const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
+        const DAY: u64 = 24 * 3600;
+        let words = |seconds| clock_time(NOW + Duration::from_secs(seconds), NOW);
+        assert_eq!(words(3600).len(), "16:40".len());
+        assert_eq!(words(5 * DAY).split(' ').count(), 2, "{}", words(5 * DAY));
+        let week = words(7 * DAY);
+        let parts: Vec<&str> = week.split(' ').collect();
+        assert!(
+            matches!(parts[..], [_, day, "Nov", _] if day.parse::<u8>().is_ok()),
+            "{week}"
+        );
+        assert!(words(300 * DAY).starts_with("2027-"), "{}", words(300 * DAY));
+    }
 }

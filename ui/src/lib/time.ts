@@ -18,13 +18,20 @@ export function hour(at: Timestamp): string {
   return `${two(when.getHours())}:${two(when.getMinutes())}`;
 }
 
+const dayAndMonth = (at: Timestamp) =>
+  `${new Date(at).getDate()} ${new Date(at).toLocaleDateString('en-US', { month: 'short' })}`;
+
 const weekday = (at: Timestamp) => new Date(at).toLocaleDateString('en-GB', { weekday: 'short' });
 
-/** `16:40` within a day, `Tue 16:40` within a week, a date beyond: as the engine writes it in its own texts. */
+/**
+ * `16:40` within a day, `Tue 16:40` within a week, `Sun 29 Nov 16:40` within half a year, a date with its year beyond: as the
+ * engine writes it in its own texts.
+ */
 export function clockTime(at: Timestamp, now: Timestamp): string {
   const away = Math.abs(at - now);
   if (away < 20 * HOUR) return hour(at);
   if (away < 6 * DAY) return `${weekday(at)} ${hour(at)}`;
+  if (away < 180 * DAY) return `${weekday(at)} ${dayAndMonth(at)} ${hour(at)}`;
   return `${date(at)} ${hour(at)}`;
 }
 
