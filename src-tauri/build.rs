@@ -30,6 +30,7 @@ fn main() {
     let commands = tauri_build::AppManifest::new().commands(&[
         "call",
         "place",
+        "why",
         "autostart",
         "set_autostart",
         "open_link",

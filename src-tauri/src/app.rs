@@ -50,15 +50,16 @@ pub fn run(args: &Args) -> ExitCode {
         return reason.exit_code();
     }
     let ended = match args.command {
-        Some(args::Command::Window { place }) => window::run(options.data_dir, place),
+        Some(args::Command::Window { place, ref why }) => window::run(options.data_dir, place, why.clone()),
         // Whoever starts what runs already wants to see it.
         None if !args.attach && instance::is_held(&options.data_dir) && !args.at_login => {
-            window::run(options.data_dir, Place::Now)
+            window::run(options.data_dir, Place::Now, None)
         }
         // What starts at login shows the Baton that is there already, such as a `baton serve`.
         None => start(
             args.attach || instance::is_held(&options.data_dir),
             args.at_login,
+            args.told,
             options,
         ),
         Some(args::Command::Guard) => Ok(()),
@@ -84,12 +85,12 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn start(attach: bool, at_login_only: bool, options: Options) -> tauri::Result<()> {
+fn start(attach: bool, at_login_only: bool, told: bool, options: Options) -> tauri::Result<()> {
     let data_dir = options.data_dir.clone();
-    tauri::Builder::default()
-        .plugin(autostart::plugin())
+    autostart::prepared(tauri::Builder::default())
         .setup(move |app| {
             let app = app.handle().clone();
+            let signals = tauri::async_runtime::block_on(async { Signals::listen() });
             if !attach {
                 autostart::renew(&app);
             }
@@ -108,13 +109,11 @@ fn start(attach: bool, at_login_only: bool, options: Options) -> tauri::Result<(
                 data_dir,
                 clicks,
                 at_login,
+                told,
                 notices: Notices::default(),
+                signals,
             };
-            tauri::async_runtime::spawn(without_a_panel(
-                desk.data_dir.clone(),
-                desk.clicks.clone(),
-                at_login_only,
-            ));
+            tauri::async_runtime::spawn(without_a_panel(desk.clicks.clone(), at_login_only));
             tauri::async_runtime::spawn(desk.run(clicked));
             Ok(())
         })
@@ -129,7 +128,7 @@ fn start(attach: bool, at_login_only: bool, options: Options) -> tauri::Result<(
 }
 
 /// Where nothing shows the icon, whoever has started Baton by hand gets the window, and who hasn't is told once.
-async fn without_a_panel(data_dir: PathBuf, clicks: mpsc::UnboundedSender<Action>, at_login: bool) {
+async fn without_a_panel(clicks: mpsc::UnboundedSender<Action>, at_login: bool) {
     tokio::time::sleep(if at_login {
         PANEL_COMES_AFTER_LOGIN_WITHIN
     } else {
@@ -142,8 +141,9 @@ async fn without_a_panel(data_dir: PathBuf, clicks: mpsc::UnboundedSender<Action
     }
     if at_login {
         notices::desktop::show(Notice::no_panel(), clicks);
-    } else if let Err(error) = window::open(&data_dir, Place::Now) {
-        tracing::error!(%error, "the window could not be opened");
+    } else {
+        // Nobody listens once the program is ending.
+        let _ = clicks.send(Action::Open(Place::Now));
     }
 }
 
@@ -155,7 +155,10 @@ struct Desk {
     data_dir: PathBuf,
     clicks: mpsc::UnboundedSender<Action>,
     at_login: Option<bool>,
+    /// Whoever has started it says why there can be no Baton.
+    told: bool,
     notices: Notices,
+    signals: Signals,
 }
 
 /// How to end.
@@ -164,6 +167,8 @@ enum End {
     /// Running requests first.
     Finish,
     Now,
+    /// There was nothing to run.
+    Failed,
 }
 
 impl Desk {
@@ -174,6 +179,7 @@ impl Desk {
             mut tray,
             source,
             at_login,
+            mut signals,
             ..
         } = self;
         tray.show(&View::Quitting, at_login, false);
@@ -181,18 +187,27 @@ impl Desk {
             // Running requests are let finish. Asked again, don't wait for them.
             tokio::select! {
                 () = source.close() => {}
-                () = asked_again(&mut clicked) => tracing::warn!("asked to quit twice: running requests are cut"),
+                () = asked_again(&mut clicked, &mut signals) => tracing::warn!("asked to quit twice: running requests are cut"),
             }
         }
-        app.exit(0);
+        app.exit(i32::from(end == End::Failed));
     }
 
     /// Until the person quits, or the source has nothing more to say.
     async fn show(&mut self, clicked: &mut Clicks) -> End {
         let (refused, mut refusals) = mpsc::unbounded_channel();
-        let mut signal = std::pin::pin!(signal());
         let mut was_clicked = false;
         loop {
+            // The window, or the desktop's own settings, may have changed it.
+            self.at_login = autostart::is_on(&self.app);
+            let failed = match self.source.view() {
+                View::Failed { reason } => Some(reason),
+                _ => None,
+            };
+            if let Some(reason) = failed.as_ref().filter(|_| self.told) {
+                println!("{reason}");
+                return End::Failed;
+            }
             self.tray.show(
                 &self.source.view(),
                 self.at_login,
@@ -209,13 +224,19 @@ impl Desk {
                         true => break,
                         false => return End::Finish,
                     },
-                    () = &mut signal => return End::Finish,
+                    () = self.signals.next() => return End::Finish,
                     Some(why) = refusals.recv() => self.tell_refusal(why),
                     Some(action) = clicked.recv() => {
                         was_clicked = true;
                         match action {
                             Action::Quit => return End::Finish,
                             Action::QuitNow => return End::Now,
+                            // The window says why, and can try again: this has nothing more to do.
+                            Action::Open(place) if failed.is_some() => {
+                                if self.open(place, failed.as_deref()) {
+                                    return End::Failed;
+                                }
+                            }
                             action => self.act(action, &refused),
                         }
                         break;
@@ -247,18 +268,26 @@ impl Desk {
                 if let Err(why) = autostart::set(&self.app, on) {
                     self.tell_refusal(format!("Starting at login can't be changed: {why}"));
                 }
-                self.at_login = autostart::is_on(&self.app);
                 return;
             }
             Action::Open(place) => {
-                if let Err(error) = window::open(&self.data_dir, place) {
-                    self.tell_refusal(format!("The window can't be opened: {error}"));
-                }
+                self.open(place, None);
                 return;
             }
             Action::Quit | Action::QuitNow => return,
         };
         self.source.ask(command, refused.clone());
+    }
+
+    /// Whether that could be done.
+    fn open(&self, place: Place, why: Option<&str>) -> bool {
+        match window::open(&self.data_dir, place, why) {
+            Ok(()) => true,
+            Err(error) => {
+                self.tell_refusal(format!("The window can't be opened: {error}"));
+                false
+            }
+        }
     }
 
     /// What has happened since the last time.
@@ -277,7 +306,7 @@ impl Desk {
 }
 
 /// Ends on another click on either Quit, or on a signal.
-async fn asked_again(clicked: &mut Clicks) {
+async fn asked_again(clicked: &mut Clicks, signals: &mut Signals) {
     let quit = async {
         while let Some(action) = clicked.recv().await {
             if matches!(action, Action::Quit | Action::QuitNow) {
@@ -288,36 +317,57 @@ async fn asked_again(clicked: &mut Clicks) {
     };
     tokio::select! {
         () = quit => {}
-        () = signal() => {}
+        () = signals.next() => {}
     }
 }
 
-// Without it the icon's file would be left behind.
+/// What ends a session. Heard from the beginning: before that it would end the program at once, with what runs, and leave the
+/// icon's file behind.
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    ) {
-        (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                _ = hangup.recv() => {}
+struct Signals(Option<[tokio::signal::unix::Signal; 3]>);
+
+#[cfg(unix)]
+impl Signals {
+    /// Within a runtime.
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        match (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::hangup()),
+        ) {
+            (Ok(terminate), Ok(interrupt), Ok(hangup)) => Self(Some([terminate, interrupt, hangup])),
+            _ => {
+                tracing::warn!("signals cannot be listened to; use Quit in the menu");
+                Self(None)
             }
         }
-        _ => {
-            tracing::warn!("signals cannot be listened to; use Quit in the menu");
-            std::future::pending::<()>().await;
+    }
+
+    async fn next(&mut self) {
+        let Some([terminate, interrupt, hangup]) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -22,6 +22,10 @@ pub struct Args {
     #[arg(long, hide = true)]
     pub at_login: bool,
 
+    /// Whoever has started it tells the person why it can't start: then it says so on standard output, and ends
+    #[arg(long, hide = true)]
+    pub told: bool,
+
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -37,5 +41,8 @@ pub enum Command {
         /// Where in it: `now`, `activity`, `settings`, or `account/` and its number
         #[arg(long, default_value_t)]
         place: Place,
+        /// Why there is no Baton
+        #[arg(long, hide = true)]
+        why: Option<String>,
     },
 }

@@ -140,8 +140,12 @@ struct Ends {
 impl Ends {
     fn show(&self, events: Vec<Event>, snapshot: Snapshot) {
         let after = Box::new(snapshot);
-        self.views.send_replace(View::Pool(after.clone()));
-        let _ = self.tell.send(Happened { events, after });
+        // Whoever sees the view finds there what has happened: told later, it would wait for another view.
+        let _ = self.tell.send(Happened {
+            events,
+            after: after.clone(),
+        });
+        self.views.send_replace(View::Pool(after));
     }
 }
 
@@ -210,6 +214,7 @@ async fn serve(
             changed = changes.changed() => if changed.is_err() { break },
         }
     }
+    ends.views.send_replace(View::Quitting);
     if let Some(why) = engine.shutdown().await {
         tracing::error!(%why, "what happened last could not be kept");
     }

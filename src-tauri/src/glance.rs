@@ -39,7 +39,7 @@ pub(crate) enum Glance {
         active: String,
         why: String,
     },
-    /// It goes on, but an account needs a person.
+    /// It goes on, but an account needs a person, or the keychain, the disk or a file does.
     NeedsPerson {
         active: Option<String>,
     },
@@ -109,7 +109,7 @@ fn of_pool(snapshot: &Snapshot) -> Glance {
         };
     }
     let active = snapshot.active.and_then(|id| account(snapshot, id));
-    if snapshot.accounts.iter().any(needs_a_person) {
+    if snapshot.accounts.iter().any(needs_a_person) || !snapshot.problems.is_empty() {
         return Glance::NeedsPerson {
             active: active.map(|active| active.label.clone()),
         };
@@ -273,6 +273,15 @@ mod tests {
         pool.accounts[1].state = Eligibility::NeedsAttention {
             reason: baton_core::Refusal::GrantRefused,
         };
+        let now = glance(&View::Pool(Box::new(pool)));
+        assert!(matches!(now, Glance::NeedsPerson { .. }), "{now:?}");
+        assert_eq!(now.headline(), "Active: Personal");
+    }
+
+    #[test]
+    fn what_is_wrong_around_the_accounts_needs_a_person_too() {
+        let mut pool = two();
+        pool.problems.push("the keychain is locked: unlock it".to_owned());
         let now = glance(&View::Pool(Box::new(pool)));
         assert!(matches!(now, Glance::NeedsPerson { .. }), "{now:?}");
         assert_eq!(now.headline(), "Active: Personal");

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, Command as Process};
 
-use crate::stage::until;
+use crate::stage::{PATIENCE, until};
 
 pub(crate) struct Hosted {
     pub(crate) sim: Sim,
@@ -46,15 +46,30 @@ impl Hosted {
     }
 
     pub(crate) fn start_program(&self, program: &Path, arguments: &[&str]) -> Child {
-        Process::new(program)
+        self.command(program, arguments)
+            .spawn()
+            .expect("baton-desktop starts")
+    }
+
+    fn command(&self, program: &Path, arguments: &[&str]) -> Process {
+        let mut command = Process::new(program);
+        command
             .args(arguments)
             .env("BATON_DATA_DIR", self.data())
             .env("BATON_UPSTREAM", self.sim.base_url())
             .env("BATON_ISSUER", self.sim.issuer_url())
             .env("CODEX_HOME", self.folder.path().join("codex"))
-            .kill_on_drop(true)
-            .spawn()
-            .expect("baton-desktop starts")
+            .kill_on_drop(true);
+        command
+    }
+
+    /// What it says to whoever tells the person why it can't start.
+    pub(crate) async fn start_told(&self) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_baton-desktop"));
+        let mut command = self.command(program, &["--told"]);
+        let ended = tokio::time::timeout(PATIENCE, command.output()).await;
+        let output = ended.expect("it ends").expect("it starts");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Once it serves.

@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use crate::stage::{
-    Stage, desktop, displayed, displayed_are, exists, menu_says, notifications, on_a_screen, on_the_bus,
-    quit, told, tray_menu, until, windows, windows_are,
+    PATIENCE, Stage, desktop, displayed, displayed_are, exists, menu_says, notifications, on_a_screen,
+    on_the_bus, quit, said, told, tray_menu, until, windows, windows_are,
 };
 
 #[test]
@@ -55,6 +55,64 @@ fn a_config_toml_that_another_program_resets_is_told_once_and_a_person_s_own_cli
             let told = told();
             assert!(told.contains("Codex is disconnected"), "{told}");
             assert_eq!(fs::read_to_string(&config).unwrap(), "model = \"mine\"\n");
+            assert!(quit(desktop).await.success());
+            stage.baton.shutdown().await;
+        },
+    );
+}
+
+/// As by two quick clicks.
+#[test]
+fn of_two_windows_that_are_opened_at_once_one_shows() {
+    on_a_screen(
+        "session::of_two_windows_that_are_opened_at_once_one_shows",
+        || async {
+            let data = tempfile::tempdir().expect("a folder");
+            let data = data.path().to_string_lossy().into_owned();
+            let baton = desktop(&["--data-dir", &data]);
+            menu_says("No account yet");
+            let (mut one, mut other) = (
+                desktop(&["window", "--data-dir", &data]),
+                desktop(&["window", "--data-dir", &data]),
+            );
+            let first = tokio::select! {
+                status = one.wait() => status,
+                status = other.wait() => status,
+                () = tokio::time::sleep(PATIENCE) => panic!("{} windows show", windows()),
+            };
+            assert!(first.expect("its status").success());
+            windows_are(1).await;
+            assert!(quit(baton).await.success());
+        },
+    );
+}
+
+/// However many there are, and however long ago they came.
+#[test]
+fn a_click_on_the_oldest_of_three_notifications_opens_the_window() {
+    on_a_screen(
+        "session::a_click_on_the_oldest_of_three_notifications_opens_the_window",
+        || async {
+            let _service = notifications().await;
+            let stage = Stage::new(1.0).await;
+            let desktop = stage.desktop();
+            menu_says("Next: Personal");
+            let mut client = stage.client();
+            for turn in ["one", "two"] {
+                assert!(client.turn(turn).await.completed);
+            }
+            displayed_are(1).await;
+            tray_menu(&["click", "Codex goes through Baton"]);
+            menu_says("(x) Codex goes through Baton");
+            let config = stage.folder.path().join("codex/config.toml");
+            fs::write(&config, "[tui\n").unwrap();
+            displayed_are(2).await;
+            menu_says("( ) Codex goes through Baton");
+            // Nothing can be written into such a file.
+            tray_menu(&["click", "Codex goes through Baton"]);
+            displayed_are(3).await;
+            said("dunstctl", &["action", "0"]);
+            windows_are(1).await;
             assert!(quit(desktop).await.success());
             stage.baton.shutdown().await;
         },

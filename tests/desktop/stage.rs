@@ -202,12 +202,15 @@ pub(crate) async fn windows_are(wanted: usize) {
 }
 
 /// The process of the one that shows.
-pub(crate) fn window_process() -> u32 {
-    let id = said(
-        "xdotool",
-        &["search", "--onlyvisible", "--name", "^Baton$", "getwindowpid"],
-    );
-    id.trim().parse().expect("a process")
+pub(crate) async fn window_process() -> u32 {
+    let found = || {
+        let id = said(
+            "xdotool",
+            &["search", "--onlyvisible", "--name", "^Baton$", "getwindowpid"],
+        );
+        id.trim().parse().ok()
+    };
+    until("the window's process", found).await
 }
 
 pub(crate) fn panel() -> Child {
@@ -235,9 +238,17 @@ pub(crate) fn on_the_bus(name: &str) -> bool {
     .contains("boolean true")
 }
 
-/// Real notifications, for as long as it lives.
+/// Real notifications, for as long as it lives. They stay until they are clicked.
 pub(crate) async fn notifications() -> Child {
-    let service = Process::new("dunst").kill_on_drop(true).spawn().expect("dunst");
+    let home = PathBuf::from(std::env::var_os("BATON_SCREEN_HOME").expect("the screen's"));
+    let config = home.join("dunstrc");
+    std::fs::write(&config, "[urgency_normal]\ntimeout = 0\n").expect("a file");
+    let service = Process::new("dunst")
+        .arg("-config")
+        .arg(config)
+        .kill_on_drop(true)
+        .spawn()
+        .expect("dunst");
     until("the notification service", || displayed().map(drop)).await;
     service
 }
@@ -248,10 +259,17 @@ pub(crate) fn displayed() -> Option<u32> {
 }
 
 pub(crate) async fn displayed_are(wanted: u32) {
-    until("so many notifications", || {
-        (displayed() == Some(wanted)).then_some(())
-    })
-    .await;
+    let deadline = Instant::now() + PATIENCE;
+    while displayed() != Some(wanted) {
+        assert!(
+            Instant::now() < deadline,
+            "not {wanted} notifications show, but {:?}; those before: {}\nThe menu:\n{}",
+            displayed(),
+            told(),
+            tray_menu(&[])
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Closes those that show, and says what all were, as JSON.

@@ -11,13 +11,13 @@ use tokio::process::{Child, Command as Process};
 
 use crate::stage::{PATIENCE, Stage, on_a_screen, until};
 
-struct Window {
+pub(crate) struct Window {
     page: Client,
     _driver: Child,
 }
 
 impl Window {
-    async fn open(stage: &Stage, place: &str) -> Self {
+    pub(crate) async fn open(stage: &Stage, place: &str) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a port")
@@ -68,7 +68,7 @@ impl Window {
     }
 
     /// What says this, once it is there.
-    async fn sees(&self, xpath: &str) -> fantoccini::elements::Element {
+    pub(crate) async fn sees(&self, xpath: &str) -> fantoccini::elements::Element {
         let wait = self.page.wait().at_most(PATIENCE);
         match wait.for_element(Locator::XPath(xpath)).await {
             Ok(element) => element,
@@ -98,7 +98,7 @@ impl Window {
         .await;
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.page.close().await.expect("it closes");
     }
 }

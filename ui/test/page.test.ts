@@ -348,3 +348,36 @@ test('a Codex that another program has disconnected may stay so', async () => {
   await waitFor(() => expect(screen.queryByText('Disconnected by another program')).toBeNull());
   expect(asked(host)).toEqual([{ command: 'disconnect_codex', home: '/home/alex/.codex' }]);
 });
+
+test('a Baton that can’t start says why, and again when it is tried again', async () => {
+  const { host } = open('cannot_start');
+  await screen.findByText(/port 27460 is taken by another program/);
+  host.start = () => Promise.reject({ kind: 'failed', message: 'the port is still taken' });
+  await fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+  expect((await screen.findByRole('alert')).textContent).toContain('the port is still taken');
+});
+
+describe('quitting', () => {
+  test('with nothing running is one click', async () => {
+    const { host } = open('two', 'settings');
+    await fireEvent.click(await screen.findByRole('button', { name: 'Quit Baton…' }));
+    await fireEvent.click(await screen.findByRole('button', { name: 'Quit' }));
+    await screen.findByText('Baton is stopping.');
+    expect(asked(host)).toEqual([{ command: 'stop_now' }]);
+  });
+
+  test('lets what runs finish, or cuts it', async () => {
+    const { host } = open('two', 'settings');
+    host.change({ running_requests: 2 });
+    for (const [button, command] of [
+      ['Finish, then quit', 'stop'],
+      ['Quit at once', 'stop_now'],
+    ]) {
+      await fireEvent.click(await screen.findByRole('button', { name: 'Quit Baton…' }));
+      await screen.findByText('2 requests run. Quitting at once cuts them.');
+      await fireEvent.click(await screen.findByRole('button', { name: button }));
+      await waitFor(() => expect(asked(host).at(-1)).toEqual({ command }));
+      await waitFor(() => expect(screen.queryByText('Quit Baton?')).toBeNull());
+    }
+  });
+});

@@ -169,6 +169,7 @@ impl Commands {
             | Command::WatchFromWindow
             | Command::ShowWindow { .. }
             | Command::Stop
+            | Command::StopNow
             | Command::RenewSecret => Err(ControlError::new(
                 ErrorKind::Failed,
                 "this command needs a running Baton",

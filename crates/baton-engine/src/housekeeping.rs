@@ -44,6 +44,7 @@ impl Commands {
             Command::DisconnectCodex { home } => self.disconnect_codex(home).await,
             Command::LookAtCodex => {
                 self.look_at_codex().await?;
+                self.desk.changed();
                 done("Looked.")
             }
             Command::Data => Ok(Reply::Data {

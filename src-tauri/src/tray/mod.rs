@@ -37,10 +37,17 @@ pub(crate) struct Tray {
     app: AppHandle,
     icon: TrayIcon,
     /// What is on screen: to find the next difference by, and what a click on it means.
-    entries: Arc<Mutex<Vec<Entry>>>,
+    shown: Arc<Mutex<Shown>>,
     /// As many as `entries`.
     items: Vec<Item>,
     picture: Picture,
+}
+
+/// A menu, and which one of this tray's it is.
+struct Shown {
+    /// Goes up with every new structure.
+    menu: u64,
+    entries: Vec<Entry>,
 }
 
 /// What the toolkit needs to be told again when something changes.
@@ -59,17 +66,18 @@ impl Tray {
         clicks: mpsc::UnboundedSender<Action>,
     ) -> tauri::Result<Self> {
         let entries = menu::entries(view, at_login);
-        let items = build(app, &entries, "")?;
-        let entries = Arc::new(Mutex::new(entries));
+        let shown = Shown { menu: 0, entries };
+        let items = build(app, &shown.entries, &shown.ids())?;
+        let shown = Arc::new(Mutex::new(shown));
         let picture = icon::draw(view, ICON_SIZE, INK);
-        let meaning = Arc::clone(&entries);
+        let meaning = Arc::clone(&shown);
         let icon = TrayIconBuilder::with_id("baton")
             .icon(image(&picture))
             .icon_as_template(INK == Ink::Template)
             .menu(&menu_of(app, &items)?)
             .on_menu_event(move |_, event| {
-                let entries = meaning.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(action) = clicked(&entries, event.id().as_ref()) {
+                let shown = meaning.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(action) = shown.clicked(event.id().as_ref()) {
                     // Nobody listens once the program is ending, and then nothing is left to do.
                     let _ = clicks.send(action);
                 }
@@ -78,7 +86,7 @@ impl Tray {
         Ok(Self {
             app: app.clone(),
             icon,
-            entries,
+            shown,
             items,
             picture,
         })
@@ -95,7 +103,7 @@ impl Tray {
     }
 
     fn show_menu(&mut self, entries: Vec<Entry>, clicked: bool) -> tauri::Result<()> {
-        let changed = change(&self.entries(), &entries);
+        let changed = change(&self.shown().entries, &entries);
         match changed {
             Change::Nothing => {}
             Change::InPlace(edits) => {
@@ -106,7 +114,12 @@ impl Tray {
                 }
             }
             Change::Structure => {
-                let items = build(&self.app, &entries, "")?;
+                let ids = {
+                    let mut shown = self.shown();
+                    shown.menu += 1;
+                    shown.ids()
+                };
+                let items = build(&self.app, &entries, &ids)?;
                 self.icon.set_menu(Some(menu_of(&self.app, &items)?))?;
                 self.items = items;
             }
@@ -114,12 +127,12 @@ impl Tray {
         if clicked {
             check_again(&self.items, &entries)?;
         }
-        *self.entries() = entries;
+        self.shown().entries = entries;
         Ok(())
     }
 
-    fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn show_icon(&mut self, view: &View) -> tauri::Result<()> {
@@ -172,6 +185,19 @@ fn check_again(items: &[Item], entries: &[Entry]) -> tauri::Result<()> {
     Ok(())
 }
 
+impl Shown {
+    /// How the ids of its items begin.
+    fn ids(&self) -> String {
+        format!("{}/", self.menu)
+    }
+
+    /// Nothing, for a click on a menu that another one has taken the place of meanwhile: what stands there now isn't what
+    /// the person saw.
+    fn clicked(&self, id: &str) -> Option<Action> {
+        clicked(&self.entries, id.strip_prefix(&self.ids())?)
+    }
+}
+
 /// What is at the place that the toolkit's id names, as [`build`] gave it.
 fn clicked(entries: &[Entry], id: &str) -> Option<Action> {
     let (place, rest) = match id.split_once('.') {
@@ -185,7 +211,7 @@ fn clicked(entries: &[Entry], id: &str) -> Option<Action> {
     }
 }
 
-/// An item's id is its place: what stands there may change its meaning.
+/// An item's id is its place in this menu: what stands there may change its meaning.
 fn build(app: &AppHandle, entries: &[Entry], within: &str) -> tauri::Result<Vec<Item>> {
     let items = entries.iter().enumerate();
     items
@@ -257,13 +283,13 @@ mod tests {
     }
 
     #[test]
-    fn a_click_means_what_stands_at_its_place() {
+    fn a_click_means_what_stands_at_its_place_in_the_menu_that_was_clicked() {
         let quit = |action| Entry::Action {
             action,
             text: String::new(),
             enabled: true,
         };
-        let entries = [
+        let entries = vec![
             Entry::Separator,
             quit(Action::Quit),
             Entry::Submenu {
@@ -271,10 +297,15 @@ mod tests {
                 entries: vec![quit(Action::Unpin)],
             },
         ];
-        assert_eq!(clicked(&entries, "1"), Some(Action::Quit));
-        assert_eq!(clicked(&entries, "2.0"), Some(Action::Unpin));
-        for nothing in ["0", "2", "2.1", "1.0", "3", "", "x"] {
-            assert_eq!(clicked(&entries, nothing), None, "{nothing}");
+        let mut shown = Shown { menu: 7, entries };
+        assert_eq!(shown.clicked("7/1"), Some(Action::Quit));
+        assert_eq!(shown.clicked("7/2.0"), Some(Action::Unpin));
+        for nothing in [
+            "7/0", "7/2", "7/2.1", "7/1.0", "7/3", "7/", "7/x", "1", "", "6/1", "77/1",
+        ] {
+            assert_eq!(shown.clicked(nothing), None, "{nothing}");
         }
+        shown.menu += 1;
+        assert_eq!(shown.clicked("7/1"), None, "it was another menu's");
     }
 }

@@ -10,7 +10,7 @@ mod process;
 use std::{
     fmt, io,
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     str::FromStr,
 };
 
@@ -56,29 +56,37 @@ impl FromStr for Place {
     }
 }
 
-/// Starts the window's process; one that shows already comes to the front instead.
-pub(crate) fn open(data_dir: &Path, place: Place) -> io::Result<()> {
+/// Starts the window's process; one that shows already comes to the front instead. `why`: there is no Baton.
+pub(crate) fn open(data_dir: &Path, place: Place, why: Option<&str>) -> io::Result<()> {
     let mut window = Command::new(program::path()?);
     window.arg("window").arg("--place").arg(place.to_string());
-    start(window, data_dir)
+    if let Some(why) = why {
+        window.arg("--why").arg(why);
+    }
+    start(window, data_dir).map(wait_for)
 }
 
-/// Waited for aside, so that it doesn't stay as a zombie.
-fn start(mut program: Command, data_dir: &Path) -> io::Result<()> {
+fn start(mut program: Command, data_dir: &Path) -> io::Result<Child> {
     let started = program
         .arg("--data-dir")
         .arg(data_dir)
         .stdin(Stdio::null())
         .spawn();
-    let mut child = started.map_err(|error| match error.kind() {
+    started.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => io::Error::other(format!(
             "{} isn't there any more. Quit, and start Baton from where it is now",
             Path::new(program.get_program()).display()
         )),
         _ => error,
-    })?;
+    })
+}
+
+/// Aside, so that it doesn't stay as a zombie.
+fn wait_for(mut child: Child) {
     let waiting = std::thread::Builder::new().name("baton-child".to_owned());
-    waiting.spawn(move || child.wait()).map(drop)
+    if let Err(error) = waiting.spawn(move || child.wait()) {
+        tracing::debug!(%error, "a process isn't waited for");
+    }
 }
 
 #[cfg(test)]

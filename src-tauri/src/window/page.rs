@@ -2,14 +2,18 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "the toolkit hands arguments over")]
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    io::Read,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use baton_engine::control::{
     Client, ConnectError,
     protocol::{Command as Call, ControlError, ErrorKind, Reply},
 };
 use tauri::{AppHandle, State, Url};
-use tauri_plugin_autostart::ManagerExt;
 
 use super::Place;
 use crate::{autostart, program};
@@ -17,7 +21,12 @@ use crate::{autostart, program};
 pub(super) struct Page {
     pub(super) data_dir: PathBuf,
     pub(super) place: Place,
+    pub(super) why: Option<String>,
 }
+
+/// A Baton that is just ending is waited for, too.
+const STARTS_WITHIN: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// On a connection of its own: an answer that takes its time (a sign-in) holds up no other.
 #[tauri::command]
@@ -36,12 +45,21 @@ pub(super) fn place(page: State<'_, Page>) -> String {
 
 #[tauri::command]
 pub(super) fn autostart(app: AppHandle) -> Result<bool, ControlError> {
-    app.autolaunch().is_enabled().map_err(failed)
+    autostart::is_on(&app).ok_or_else(|| failed("whether Baton starts at login isn't known"))
 }
 
 #[tauri::command]
-pub(super) fn set_autostart(app: AppHandle, on: bool) -> Result<(), ControlError> {
-    autostart::set(&app, on).map_err(failed)
+pub(super) async fn set_autostart(
+    app: AppHandle,
+    page: State<'_, Page>,
+    on: bool,
+) -> Result<(), ControlError> {
+    autostart::set(&app, on).map_err(failed)?;
+    // The tray shows it too; where no Baton runs, none does.
+    if let Ok(mut client) = Client::connect(&page.data_dir).await {
+        let _ = client.call(Call::LookAtCodex).await;
+    }
+    Ok(())
 }
 
 /// In the person's browser; only pages of the web, and of this machine's simulated service.
@@ -58,11 +76,38 @@ pub(super) fn open_link(link: String) -> Result<(), ControlError> {
     baton_engine::browser::open(&link).map_err(failed)
 }
 
-/// The tray, where none runs.
+/// Why the tray has opened this window, where it couldn't start Baton.
 #[tauri::command]
-pub(super) fn start(page: State<'_, Page>) -> Result<(), ControlError> {
-    let program = program::path().map_err(failed)?;
-    super::start(Command::new(program), &page.data_dir).map_err(failed)
+pub(super) fn why(page: State<'_, Page>) -> Option<String> {
+    page.why.clone()
+}
+
+/// The tray, where none runs: once its Baton answers. An error is why it can't start.
+#[tauri::command]
+pub(super) async fn start(page: State<'_, Page>) -> Result<(), ControlError> {
+    let mut program = Command::new(program::path().map_err(failed)?);
+    program.arg("--told").stdout(Stdio::piped());
+    let mut tray = super::start(program, &page.data_dir).map_err(failed)?;
+    let deadline = Instant::now() + STARTS_WITHIN;
+    while Client::connect(&page.data_dir).await.is_err() {
+        if let Some(status) = tray.try_wait().map_err(failed)? {
+            let mut said = String::new();
+            if let Some(mut output) = tray.stdout.take() {
+                output.read_to_string(&mut said).map_err(failed)?;
+            }
+            return Err(failed(match said.trim() {
+                "" => format!("Baton has ended at once ({status})."),
+                said => said.to_owned(),
+            }));
+        }
+        if Instant::now() >= deadline {
+            super::wait_for(tray);
+            return Err(failed("Baton doesn't answer yet."));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    super::wait_for(tray);
+    Ok(())
 }
 
 fn failed(error: impl std::fmt::Display) -> ControlError {

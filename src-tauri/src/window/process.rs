@@ -1,6 +1,10 @@
 //! The window's process: shows the page, and tells it what happens.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use baton_engine::control::{
     Client,
@@ -17,6 +21,10 @@ use super::{
 
 const LABEL: &str = "main";
 const EVENT: &str = "baton";
+/// Locked by the window that shows, or is about to.
+const LOCK: &str = "window.lock";
+const SHOWS_WITHIN: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(50);
 /// Between two looks for a Baton that isn't there, while the window shows.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -36,21 +44,22 @@ enum Presence {
 }
 
 /// Until the window is closed. Where another one shows already, that comes to the front, and this one ends.
-pub(crate) fn run(data_dir: PathBuf, place: Place) -> tauri::Result<()> {
-    let shown = tauri::async_runtime::block_on(shown_elsewhere(&data_dir, place));
-    if shown {
+pub(crate) fn run(data_dir: PathBuf, place: Place, why: Option<String>) -> tauri::Result<()> {
+    // Kept until the process ends.
+    let Claim::Ours(_claim) = tauri::async_runtime::block_on(claim(&data_dir, place)) else {
         return Ok(());
-    }
+    };
     let page = Page {
         data_dir: data_dir.clone(),
         place,
+        why,
     };
-    tauri::Builder::default()
-        .plugin(crate::autostart::plugin())
+    crate::autostart::prepared(tauri::Builder::default())
         .manage(page)
         .invoke_handler(tauri::generate_handler![
             page::call,
             page::place,
+            page::why,
             page::autostart,
             page::set_autostart,
             page::open_link,
@@ -68,13 +77,44 @@ pub(crate) fn run(data_dir: PathBuf, place: Place) -> tauri::Result<()> {
         .run(tauri::generate_context!())
 }
 
-/// False as well where no Baton runs.
-async fn shown_elsewhere(data_dir: &std::path::Path, place: Place) -> bool {
-    let Ok(mut client) = Client::connect(data_dir).await else {
-        return false;
-    };
-    let place = place.to_string();
-    client.call(Command::ShowWindow { place }).await.is_ok()
+/// Who is to show.
+enum Claim {
+    /// The file is locked for as long as this one shows. None where that can't be: then two may.
+    Ours(Option<File>),
+    Theirs,
+}
+
+/// One that was started just before is waited for, until it shows or has ended.
+async fn claim(data_dir: &Path, place: Place) -> Claim {
+    let deadline = Instant::now() + SHOWS_WITHIN;
+    loop {
+        // Without a Baton nobody brings a window to the front.
+        let Ok(mut client) = Client::connect(data_dir).await else {
+            return Claim::Ours(None);
+        };
+        let place = place.to_string();
+        if client.call(Command::ShowWindow { place }).await.is_ok() {
+            return Claim::Theirs;
+        }
+        match lock(data_dir) {
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                tokio::time::sleep(AGAIN).await;
+            }
+            lock => return Claim::Ours(lock.ok()),
+        }
+    }
+}
+
+fn lock(data_dir: &Path) -> Result<File, TryLockError> {
+    let mut options = File::options();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(data_dir.join(LOCK));
+    let file = file.map_err(TryLockError::Error)?;
+    file.try_lock()?;
+    Ok(file)
 }
 
 /// What happens, for as long as the window is there.

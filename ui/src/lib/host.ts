@@ -12,8 +12,10 @@ export interface Host {
   autostart(): Promise<boolean>;
   setAutostart(on: boolean): Promise<void>;
   openLink(link: string): Promise<void>;
-  /** Starts Baton where none runs. */
+  /** Starts Baton where none runs; rejects with why it can't start. */
   start(): Promise<void>;
+  /** Why Baton couldn't start, where this window was opened for that. */
+  why(): Promise<string | null>;
   /** The person's folder. */
   home(): Promise<string>;
   /** Where a notification wants the window to open: `''`, `now`, `activity`, `settings`, `account/3`. */

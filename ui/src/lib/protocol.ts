@@ -101,7 +101,7 @@ seen: number, } | { "command": "sign_in_paste", id: number, address: Pasted, } |
 /**
  * Where in it: `now`, `activity`, `settings`, or `account/` and its number.
  */
-place: string, } | { "command": "stop" };
+place: string, } | { "command": "stop" } | { "command": "stop_now" };
 
 export type ControlError = { kind: ErrorKind, 
 /**

@@ -11,6 +11,7 @@ export const tauri: Host = {
   setAutostart: (on) => invoke('set_autostart', { on }),
   openLink: (link) => invoke('open_link', { link }),
   start: () => invoke('start'),
+  why: () => invoke('why'),
   home: homeDir,
   place: () => invoke('place'),
 };

@@ -54,6 +54,10 @@ export class MockHost implements Host {
     };
   }
 
+  async why() {
+    return this.scenario.why ?? null;
+  }
+
   async autostart() {
     return this.#autostart;
   }
@@ -184,6 +188,9 @@ export class MockHost implements Host {
           each.reserve = command.reserve ?? each.reserve;
         }
         return done('Changed.');
+      case 'stop':
+      case 'stop_now':
+        return done('Baton is stopping.');
       case 'bypass':
         now.bypassed = command.on;
         return done(command.on ? 'Requests pass with Codex’s own sign-in.' : 'Baton serves again.');

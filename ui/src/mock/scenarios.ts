@@ -15,6 +15,8 @@ export interface Scenario {
   entries: LogEntry[];
   /** Every answer is this error. */
   failure?: string;
+  /** Why the window was opened without a Baton. */
+  why?: string;
   /** Nothing answers, ever. */
   silent?: boolean;
 }
@@ -317,6 +319,7 @@ export const SCENARIOS = {
   sign_in_needed: () =>
     play(snapshot([personal(), work({ state: { state: 'needs_attention', reason: 'grant_refused' } })], { next: null })),
   away: () => play(null, []),
+  cannot_start: () => play(null, [], { why: 'port 27460 is taken by another program' }),
   error: () =>
     play(snapshot([]), [], {
       failure:

@@ -156,7 +156,7 @@ pub enum Command {
     DisconnectCodex {
         home: Option<PathBuf>,
     },
-    /// Somebody else has connected or disconnected it.
+    /// Somebody else has connected or disconnected it, or changed what starts at login: screens look again.
     LookAtCodex,
     SetNotification {
         about: About,
@@ -189,6 +189,8 @@ pub enum Command {
     },
     /// Ends Baton: running requests are drained.
     Stop,
+    /// [`Self::Stop`], also while it is under way: running requests are cut, and asked again by Codex.
+    StopNow,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

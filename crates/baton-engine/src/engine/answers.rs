@@ -47,6 +47,8 @@ pub(super) struct Inner {
     pub(super) readings: OnceLock<Readings>,
     pub(super) tray: OnceLock<Arc<LookForTray>>,
     pub(super) stop: CancellationToken,
+    /// Running requests aren't waited for.
+    pub(super) cut: CancellationToken,
     /// Where a window is to come to the front.
     pub(super) shows: broadcast::Sender<String>,
 }
@@ -121,6 +123,13 @@ impl Inner {
                 self.stop.cancel();
                 Ok(Reply::Done {
                     message: "Baton is stopping; running requests end first.".to_owned(),
+                })
+            }
+            Command::StopNow => {
+                self.cut.cancel();
+                self.stop.cancel();
+                Ok(Reply::Done {
+                    message: "Baton is stopping; running requests are cut.".to_owned(),
                 })
             }
             Command::RenewSecret => self.door.renew(&self.data_dir).await,

@@ -278,6 +278,7 @@ impl Engine {
             readings: OnceLock::new(),
             tray: OnceLock::new(),
             stop: CancellationToken::new(),
+            cut: CancellationToken::new(),
             shows: broadcast::channel(4).0,
         };
         Self {
@@ -368,7 +369,10 @@ impl Engine {
     pub async fn shutdown(mut self) -> Option<String> {
         if let Some(proxy) = self.proxy.take() {
             self.disconnect_codex().await;
-            proxy.drain(DRAIN).await;
+            tokio::select! {
+                () = proxy.drain(DRAIN) => {}
+                () = self.inner.cut.cancelled() => proxy.drain(Duration::ZERO).await,
+            }
         }
         self.unread.cancel();
         self.inner.commands.sign_ins.shutdown().await;

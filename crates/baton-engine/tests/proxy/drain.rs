@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baton_engine::control::protocol::Command;
 use futures_util::StreamExt;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 use tokio_tungstenite::tungstenite::Message;
@@ -54,6 +55,26 @@ async fn running_requests_end_and_idle_connections_are_closed() {
     http.read_to_string(&mut rest).await.expect("a whole answer");
     assert!(rest.contains(COMPLETED) && rest.ends_with("0\r\n\r\n"), "{rest}");
     ended.await.expect("it has ended");
+}
+
+/// The person has waited long enough.
+#[tokio::test]
+async fn asked_to_stop_at_once_baton_cuts_what_runs() {
+    let (stage, mut asked) = stub::stage(&["a"]).await;
+    let mut http = post(&stage, "", b"{}").await;
+    let mut stream = asked.recv().await.expect("a request").stream().await;
+    stream.chunk(&event(OUTPUT)).await;
+    stub::head(&mut http).await.expect("an answer");
+    stage.run(Command::StopNow).await;
+    stage.baton.stop_requested().await;
+    stage.shutdown().await;
+    let mut rest = String::new();
+    // Cut, however that shows.
+    let _ = http.read_to_string(&mut rest).await;
+    assert!(
+        !rest.contains(COMPLETED) && !rest.ends_with("0\r\n\r\n"),
+        "{rest}"
+    );
 }
 
 /// One that stalls, one whose client doesn't read, and one that waits for another account.
