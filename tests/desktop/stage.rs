@@ -22,6 +22,7 @@ pub(crate) struct Stage {
     pub(crate) sim: Sim,
     pub(crate) baton: Engine,
     pub(crate) data: PathBuf,
+    pub(crate) keychain: Arc<MemoryVault>,
     pub(crate) folder: TempDir,
 }
 
@@ -51,6 +52,7 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a folder");
         let codex = folder.path().join("codex");
         std::fs::create_dir(&codex).expect("a folder");
+        let keychain = Arc::new(MemoryVault::new());
         let options = Options {
             data_dir: folder.path().join("baton"),
             upstream: sim.base_url().parse().expect("a URL"),
@@ -59,7 +61,7 @@ impl Stage {
             sign_in_ports: vec![0],
             codex_homes: vec![codex],
             clock: Arc::new(SystemClock),
-            vault: Some(Arc::new(MemoryVault::new())),
+            vault: Some(keychain.clone()),
             read_usage: false,
         };
         let data = options.data_dir.clone();
@@ -68,6 +70,7 @@ impl Stage {
             sim,
             baton,
             data,
+            keychain,
             folder,
         }
     }

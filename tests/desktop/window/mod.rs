@@ -3,13 +3,18 @@
 use std::{fs, os::unix::fs::PermissionsExt, process::Stdio, time::Instant};
 
 use baton_core::Strategy;
-use baton_engine::control::protocol::{Appearance, Command};
-use fantoccini::{Client, ClientBuilder, Locator};
+use baton_engine::control::protocol::{Appearance, Command, Snapshot};
+use fantoccini::{Client, ClientBuilder, Locator, key::Key};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tokio::process::{Child, Command as Process};
 
 use crate::stage::{PATIENCE, Stage, on_a_screen, until};
+
+mod accounts;
+mod keyboard;
+mod settings;
+mod troubles;
 
 pub(crate) struct Window {
     page: Client,
@@ -86,8 +91,33 @@ impl Window {
     async fn press(&self, xpath: &str) {
         let deadline = Instant::now() + PATIENCE;
         // What moves or is covered for a moment is pressed once it isn't.
-        while let Err(error) = self.sees(xpath).await.click().await {
-            assert!(Instant::now() < deadline, "{xpath} can't be pressed: {error}");
+        while let Err(error) = self.scrolled_to(xpath).await.click().await {
+            if Instant::now() > deadline {
+                let covers = self.covers(xpath).await;
+                panic!("{xpath} can't be pressed: {error}; {covers}");
+            }
+        }
+    }
+
+    /// As a person does; WebKit's driver stops a bit short of what is below.
+    async fn scrolled_to(&self, xpath: &str) -> fantoccini::elements::Element {
+        let element = self.sees(xpath).await;
+        let scroll = "arguments[0].scrollIntoView({ block: 'center' });";
+        let shown = serde_json::to_value(&element).expect("a reference");
+        // It may be gone by now: then the click says so.
+        let _ = self.page.execute(scroll, vec![shown]).await;
+        element
+    }
+
+    /// What lies where it would be pressed.
+    async fn covers(&self, xpath: &str) -> String {
+        let look = "const found = document.evaluate(arguments[0], document, null, 9, null).singleNodeValue;
+            const box = found.getBoundingClientRect();
+            const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+            return `at ${x}, ${y} of ${innerWidth} x ${innerHeight}: ${document.elementFromPoint(x, y)?.outerHTML.slice(0, 200)}`;";
+        match self.page.execute(look, vec![json!(xpath)]).await {
+            Ok(found) => found.to_string(),
+            Err(error) => error.to_string(),
         }
     }
 
@@ -98,9 +128,58 @@ impl Window {
         .await;
     }
 
+    /// One of the views above.
+    async fn view(&self, name: &str) {
+        self.press(&format!("//nav//button[normalize-space(.)='{name}']"))
+            .await;
+    }
+
+    /// An entry of an account's menu.
+    async fn choose(&self, label: &str, entry: &str) {
+        self.button(&format!("Actions for {label}")).await;
+        self.press(&format!(
+            "//*[@role='menuitem'][starts-with(normalize-space(.), '{entry}')]"
+        ))
+        .await;
+    }
+
+    /// In the dialog that is open.
+    async fn answer(&self, button: &str) {
+        self.press(&format!("//dialog[@open]//button[normalize-space(.)='{button}']"))
+            .await;
+    }
+
+    /// Writes into a field in place of what stands there, as a person does.
+    async fn write(&self, xpath: &str, text: &str) {
+        let field = self.sees(xpath).await;
+        field.click().await.expect("it takes the focus");
+        let all = format!("{}a{}", char::from(Key::Control), char::from(Key::Control));
+        field.send_keys(&all).await.expect("all of it");
+        field.send_keys(text).await.expect("typed");
+    }
+
+    /// A switch by its title, and what it says now.
+    async fn flip(&self, title: &str) {
+        self.press(&switch(title)).await;
+    }
+
+    async fn is_on(&self, title: &str, on: bool) {
+        self.sees(&format!("{}[@aria-checked='{on}']", switch(title)))
+            .await;
+    }
+
+    async fn keys(&self, keys: &str) {
+        let focused = self.page.active_element().await.expect("something has the focus");
+        focused.send_keys(keys).await.expect("typed");
+    }
+
     pub(crate) async fn close(self) {
         self.page.close().await.expect("it closes");
     }
+}
+
+fn switch(title: &str) -> String {
+    format!("//button[@role='switch'][@aria-labelledby=//span[normalize-space(.)='{title}']/@id]")
 }
 
 /// Whoever starts Baton for the first time: the terms, two accounts in the browser, Codex connected.

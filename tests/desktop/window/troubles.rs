@@ -1,0 +1,105 @@
+//! What the window says when something is the matter.
+
+use baton_engine::{control::protocol::Command, vault::Mood};
+
+use super::*;
+
+#[test]
+fn a_locked_keychain_is_named_until_it_is_open() {
+    on_a_screen(
+        "window::troubles::a_locked_keychain_is_named_until_it_is_open",
+        || async {
+            let stage = Stage::new(100.0).await;
+            stage.baton.execute(Command::AcceptTerms).await.expect("saved");
+            let window = Window::open(&stage, "now").await;
+            window.sees("//h3[.='Work']").await;
+            stage.keychain.set_mood(Mood::Locked);
+            // Not even a code is asked for: what it leads to could not be kept.
+            window.press("(//button[contains(., 'Add account')])[1]").await;
+            window
+                .write("//dialog[@open]//input[@type='text']", "Third")
+                .await;
+            window
+                .press("//dialog[@open]//label[contains(., 'With a code')]")
+                .await;
+            window.answer("Get a code").await;
+            window
+                .sees("//dialog[@open]//*[@role='alert'][contains(., 'locked')]")
+                .await;
+            window.answer("Cancel").await;
+            window
+                .sees("//section[@aria-label='The keychain is locked'][contains(., 'Unlock it')]")
+                .await;
+            stage.keychain.set_mood(Mood::Well);
+            // The next that needs it finds it open.
+            window.press("(//button[contains(., 'Add account')])[1]").await;
+            window
+                .write("//dialog[@open]//input[@type='text']", "Third")
+                .await;
+            window
+                .press("//dialog[@open]//label[contains(., 'With a code')]")
+                .await;
+            window.answer("Get a code").await;
+            window.answer("Cancel sign-in").await;
+            stage.until(|now| now.problems.is_empty()).await;
+            window.close().await;
+            stage.baton.shutdown().await;
+        },
+    );
+}
+
+#[test]
+fn a_baton_that_has_ended_is_said_and_nothing_is_shown_for_it() {
+    on_a_screen(
+        "window::troubles::a_baton_that_has_ended_is_said_and_nothing_is_shown_for_it",
+        || async {
+            let stage = Stage::new(100.0).await;
+            stage.baton.execute(Command::AcceptTerms).await.expect("saved");
+            let window = Window::open(&stage, "now").await;
+            window.sees("//h3[.='Work']").await;
+            stage.baton.shutdown().await;
+            window.sees("//*[contains(., 'Baton isn’t running')]").await;
+            window.sees("//button[normalize-space(.)='Start Baton']").await;
+            window.close().await;
+        },
+    );
+}
+
+#[test]
+fn an_account_that_needs_its_person_says_so_and_is_mended_on_the_spot() {
+    on_a_screen(
+        "window::troubles::an_account_that_needs_its_person_says_so_and_is_mended_on_the_spot",
+        || async {
+            let stage = Stage::new(100.0).await;
+            stage.baton.execute(Command::AcceptTerms).await.expect("saved");
+            let window = Window::open(&stage, "now").await;
+            window.sees("//h3[.='Work']").await;
+            stage.sim.account("a").revoke();
+            assert!(
+                stage.client().turn("hello").await.completed,
+                "the other account serves"
+            );
+            window
+                .sees("//article[.//h3[.='Personal']]//*[contains(., 'sign in again')]")
+                .await;
+            stage.sim.consent(baton_sim::Consent::Agrees("a".to_owned()));
+            window
+                .press("//article[.//h3[.='Personal']]//button[contains(., 'Sign in again')]")
+                .await;
+            window.answer("Open sign-in page").await;
+            window
+                .sees("//dialog[@open]//*[normalize-space(.)='Renewed']")
+                .await;
+            window.answer("Done").await;
+            stage
+                .until(|now| {
+                    now.accounts
+                        .iter()
+                        .all(|account| account.state == baton_core::Eligibility::Eligible)
+                })
+                .await;
+            window.close().await;
+            stage.baton.shutdown().await;
+        },
+    );
+}
