@@ -1,8 +1,9 @@
 //! Decisions and states in words: the same for tray, window, log and `baton why`.
 
 use crate::{
-    AccountId, Because, Cause, CoolingReason, Eligibility, ExhaustedReason, Line, PassedOver, Refusal,
-    RefuseReason, Standing, Timestamp,
+    AccountId, Because, Cause, Choice, CoolingReason, Decision, Eligibility, ExhaustedReason, Forecast, Line,
+    PassedOver, Refusal, RefuseReason, Standing, Timestamp,
+    forecast::{Basis, Change, Outlook, When},
 };
 
 /// How accounts and times are written; a pure crate knows neither labels of removed accounts nor time zones.
@@ -96,6 +97,19 @@ pub fn cause(cause: Cause) -> &'static str {
     }
 }
 
+/// A decision in one sentence.
+pub fn decision(decision: &Decision, words: &dyn Words) -> String {
+    match &decision.choice {
+        Choice::Use { account, because, .. } => {
+            format!("{} ({})", words.label(*account), chosen(*because, words))
+        }
+        Choice::Wait { until, account } => {
+            format!("waits for {} until {}", words.label(*account), words.time(*until))
+        }
+        Choice::Refuse { reason } => refused(reason, words),
+    }
+}
+
 /// One account's line of an explanation, without its label.
 pub fn line(line: &Line, words: &dyn Words) -> String {
     match line.standing {
@@ -174,6 +188,118 @@ pub fn refused(reason: &RefuseReason, words: &dyn Words) -> String {
         RefuseReason::AllTried => {
             "Baton: every account that could serve has failed for this request.".to_owned()
         }
+    }
+}
+
+/// How long it goes on, in one sentence.
+pub fn forecast(forecast: &Forecast, words: &dyn Words) -> String {
+    match forecast.pool {
+        Outlook::Until(when) if forecast.in_use => format!("Uninterrupted until {}", about(&when, words)),
+        Outlook::Until(when) => format!(
+            "Idle: if you work as usual, uninterrupted until {}",
+            about(&when, words)
+        ),
+        Outlook::Beyond { .. } => "No interruption in sight (7 days)".to_owned(),
+        Outlook::Interrupted { until: Some(until) } => {
+            format!("No account can serve until {}", words.time(until))
+        }
+        Outlook::Interrupted { until: None } => "No account can serve, and no return is known".to_owned(),
+        Outlook::Unknown {
+            account: Some(account),
+            from,
+        } if from > forecast.at => format!(
+            "Uninterrupted until {} at least; then it is the turn of {}, of whose use too little is known",
+            words.time(from),
+            words.label(account)
+        ),
+        Outlook::Unknown {
+            account: Some(account),
+            ..
+        } => {
+            format!(
+                "Unknown: too little is known of {}'s use yet",
+                words.label(account)
+            )
+        }
+        Outlook::Unknown { account: None, .. } => "Unknown: nothing is known of any use yet".to_owned(),
+        Outlook::Resting => match forecast.work_left {
+            Some(minutes) => {
+                format!(
+                    "Idle: at your usual pace about {} of work are left",
+                    duration(minutes)
+                )
+            }
+            None => "Idle: how much work is left isn't known, or it is more than a week's".to_owned(),
+        },
+    }
+}
+
+/// Who is expected to end when, and who serves then.
+pub fn expected(change: &Change, words: &dyn Words) -> String {
+    let (from, why) = (words.label(change.from), cause(change.cause));
+    let at = words.time(change.at);
+    match change.to {
+        Some(to) => format!("About {at}: from {from} to {} ({why})", words.label(to)),
+        None => format!("About {at}: nobody can serve ({from}: {why})"),
+    }
+}
+
+/// How much a forecast has to go by.
+pub fn rests_on(basis: &Basis, words: &dyn Words) -> String {
+    let labels = |accounts: &[AccountId]| {
+        let labels: Vec<_> = accounts.iter().map(|account| words.label(*account)).collect();
+        labels.join(", ")
+    };
+    let mut said = match basis.days {
+        days if days <= 0.0 => "Nothing that was used could be measured yet.".to_owned(),
+        days if days < 1.0 => format!("From {} of readings.", duration((days * 1440.0) as u64)),
+        days => format!(
+            "From {days:.0} day{} of readings.",
+            if days < 1.5 { "" } else { "s" }
+        ),
+    };
+    said.push_str(if basis.usual_hours {
+        " Your usual hours count."
+    } else {
+        " Your usual hours aren't known yet: that takes three days."
+    });
+    if !basis.assumed.is_empty() {
+        said.push_str(&format!(
+            " Nothing was used of {} yet: taken to last as long as others of the plan.",
+            labels(&basis.assumed)
+        ));
+    }
+    if !basis.unknown.is_empty() {
+        said.push_str(&format!(" Nothing is known of {}.", labels(&basis.unknown)));
+    }
+    said
+}
+
+/// A moment with its range, e.g. `about 16:40 (between 16:10 and 17:30)`.
+pub fn about(when: &When, words: &dyn Words) -> String {
+    let earliest = words.time(when.earliest);
+    match (when.likely, when.latest) {
+        (Some(likely), Some(latest)) => {
+            format!(
+                "about {} (between {earliest} and {})",
+                words.time(likely),
+                words.time(latest)
+            )
+        }
+        (Some(likely), None) => format!("about {} (not before {earliest})", words.time(likely)),
+        (None, _) => format!("{earliest} at least, probably for more than 7 days"),
+    }
+}
+
+/// In minutes under an hour, in tens of minutes under half a day, then in hours: nobody knows it better.
+fn duration(minutes: u64) -> String {
+    match minutes {
+        0..60 => format!("{minutes} min"),
+        60..720 => match (minutes / 60, minutes % 60 / 10 * 10) {
+            (hours, 0) => format!("{hours} h"),
+            (hours, minutes) => format!("{hours} h {minutes} min"),
+        },
+        _ => format!("{} h", minutes / 60),
     }
 }
 

@@ -11,7 +11,9 @@
 //! - [`mod@choose`]: the strategies; [`decision`]: a choice and its explanation; [`explain`]: the same in words
 //! - [`judge`]: the table from what the upstream did to what Baton does; [`trial`]: one request's failures so far
 //! - [`pool`], [`threads`], [`brake`]: what routing remembers; [`event`]: what happened
-//! - [`polling`]: when whose usage is read
+//! - [`polling`]: when whose usage is read; [`samples`]: what was read, over time
+//! - [`mod@forecast`]: how long it goes on; [`replay`]: the recorded demand under each strategy; [`model`]: the upstream
+//!   simulated, for both; [`timeline`]: a picture of all of it over time
 
 pub mod account;
 pub mod brake;
@@ -20,15 +22,21 @@ pub mod decision;
 pub mod eligibility;
 pub mod event;
 pub mod explain;
+pub mod forecast;
 pub mod judge;
+pub mod model;
 pub mod policy;
 pub mod polling;
 pub mod pool;
 pub mod quota;
+mod random;
+pub mod replay;
 pub mod request;
+pub mod samples;
 pub mod state;
 pub mod threads;
 pub mod time;
+pub mod timeline;
 pub mod trial;
 
 pub use account::{Account, AccountId, Identity, Thresholds};
@@ -36,6 +44,7 @@ pub use choose::choose;
 pub use decision::{Because, Cause, Choice, Decision, Line, PassedOver, RefuseReason, Standing, Switch};
 pub use eligibility::{CoolingReason, Eligibility, ExhaustedReason};
 pub use event::{Event, EventKind};
+pub use forecast::{Forecast, forecast};
 pub use judge::{LimitKind, Outcome, Refusal, SendState, Step, Trouble, Verdict};
 pub use policy::{OnRecovery, Policy, Strategy, UnknownStrategy};
 pub use pool::{CommandError, Pool, Report};
@@ -44,6 +53,7 @@ pub use quota::{
     Window, WindowLength,
 };
 pub use request::{Request, Turn};
+pub use samples::{Sample, Series};
 pub use state::{AccountState, Effect};
 pub use time::Timestamp;
 pub use trial::Trial;

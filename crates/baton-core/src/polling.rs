@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::{AccountId, AccountState, Eligibility, LimitFamily, Pool, Source, Strategy, Timestamp};
+use crate::{
+    AccountId, AccountState, Eligibility, LimitFamily, Pool, Source, Strategy, Timestamp, random::Random,
+};
 
 /// The least time between two reads of an account that no event asks for. Jitter comes on top, up to a fifth.
 pub const EVERY: Duration = Duration::from_secs(5 * 60);
@@ -104,7 +106,7 @@ pub struct Polling {
     /// The account that serves, as of the last look.
     serving: Option<AccountId>,
     /// What jitter comes from.
-    random: u64,
+    random: Random,
 }
 
 impl Polling {
@@ -112,7 +114,7 @@ impl Polling {
         Self {
             watched: Vec::new(),
             serving: None,
-            random: seed,
+            random: Random::new(seed),
         }
     }
 
@@ -177,14 +179,9 @@ impl Polling {
         watched.rest = doubled.min(LONGEST_BACKOFF * 5 / 6).mul_f64(jitter);
     }
 
-    /// 1 to 1.2 (splitmix64).
+    /// 1 to 1.2.
     fn jitter(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        1.0 + (mixed >> 11) as f64 / (1u64 << 53) as f64 / 5.0
+        1.0 + self.random.fraction() / 5.0
     }
 
     /// Who came, who went, who serves now, and a clock that was set back.

@@ -120,6 +120,7 @@ impl fmt::Display for WindowLength {
 
 /// Where a reading came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Response headers (HTTP, or the WebSocket handshake).

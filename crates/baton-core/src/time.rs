@@ -36,6 +36,11 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    pub fn before(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// What has happened has happened by `now`: a mark that lies ahead was made by a clock that has been set back since.
     pub(crate) fn happened_by(&mut self, now: Self) {
         *self = (*self).min(now);
