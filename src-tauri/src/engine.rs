@@ -17,6 +17,9 @@ use crate::view::View;
 /// Between two looks for a Baton that isn't there. Only who attaches waits for one.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// What was foretold while nothing happens is no longer true after a while.
+const FORETOLD_ANEW: Duration = Duration::from_secs(15 * 60);
+
 /// The newest view, news of the next one, what has happened, and an orderly end.
 pub(crate) struct Source {
     views: watch::Receiver<View>,
@@ -203,8 +206,14 @@ async fn serve(
     loop {
         changes.mark_unchanged();
         let happened = so_far(&mut events);
-        ends.show(happened, engine.snapshot());
+        let snapshot = engine.look().await;
+        let foretold = snapshot
+            .forecast
+            .as_ref()
+            .is_some_and(|forecast| forecast.is_known());
+        ends.show(happened, snapshot);
         tokio::select! {
+            () = tokio::time::sleep(FORETOLD_ANEW), if foretold => {}
             _ = &mut stopped => break,
             () = engine.stop_requested() => break,
             Some(ask) = ends.asked.recv() => {

@@ -127,6 +127,7 @@ pub(crate) mod samples {
             braked: false,
             temporary_failovers: 0,
             running_requests: 0,
+            forecast: None,
             accounts,
             problems: Vec::new(),
             bypassed: false,

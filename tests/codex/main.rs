@@ -2,6 +2,7 @@
 //!
 //! - [`turns`], [`limits`], [`plan`], [`exhausted`], [`sessions`], [`troubles`]: the stories, each on WebSocket and on
 //!   HTTP, with a Baton inside the test; [`stage`] sets them up
+//! - [`ledger`]: what Baton keeps of the CLI's requests is what the service received
 //! - [`linked`]: the CLI's own sign-in is an account of Baton's, which the CLI alone renews
 //! - [`doctor`]: what is said of Codex's files is what the CLI makes of them
 //! - [`signed_in`]: the whole job from signing in on, until nobody is left
@@ -26,6 +27,7 @@ mod doctor;
 mod exhausted;
 #[cfg(target_os = "linux")]
 mod keychain;
+mod ledger;
 mod limits;
 mod linked;
 #[cfg(target_os = "linux")]

@@ -206,6 +206,19 @@ test('the explanation has a line on every account', async () => {
   expect(screen.getByText('Eligible; waits its turn in the order')).toBeTruthy();
 });
 
+test('activity says why a past request, and a switch, went where it went', async () => {
+  const { host } = open('three', 'activity');
+  for (const request of [1_000_000 - 1, 1_000_000 - 32]) {
+    const [summary] = await screen.findAllByLabelText(`Why, of request ${request}`);
+    const details = summary!.closest('details')!;
+    details.open = true;
+    await fireEvent(details, new Event('toggle'));
+    expect(await within(details).findByText(/chosen: /)).toBeTruthy();
+    expect(host.asked.at(-1)).toEqual({ command: 'why', request });
+  }
+  expect(screen.getByText(/^Blocked until .*\(4 h 0 min\): no account could serve · 1 request$/)).toBeTruthy();
+});
+
 test('a notification’s account has the focus', async () => {
   open('three', 'account/2');
   await waitFor(() => expect(document.activeElement?.id).toBe('account-2'));

@@ -72,7 +72,10 @@ describe('activity', () => {
     const [first] = filtered(entries, 'switches', null);
     if (!first) throw new Error('there is one');
     expect(withEvent(entries, first, 99)).toBe(entries);
-    const live = { entry: 'event', event: { at: NOW, kind: { event: 'serving' } } } as const;
+    // The live one doesn’t say yet which request brought it.
+    if (first.entry !== 'event') throw new Error('it is one');
+    expect(withEvent(entries, { ...first, request: 7 }, 99)).toBe(entries);
+    const live = { entry: 'event', event: { at: NOW, kind: { event: 'serving' } }, request: null } as const;
     expect(withEvent(entries, live, 3)).toEqual([live, ...entries.slice(0, 2)]);
   });
 

@@ -5,17 +5,21 @@
 //!   ([`process`])
 //! - [`load`]: clients over HTTP, [`socket`]: over WebSocket; [`wire`]: the bytes they all write
 //! - [`codex`]: the real Codex CLI, where it is installed
-//! - [`micro`]: the pure parts by themselves
+//! - [`micro`]: the pure parts by themselves; [`forecast`]: how good forecasts are, and what one costs; [`ledger`]: a
+//!   year of what happened; [`replay`]: a quarter of a year under each strategy
 //! - [`run`]: the measurements; [`report`]: the table
 //!
 //! Only ratios within a run mean something: machines differ, and a shared one differs from minute to minute. So the ways
 //! take turns in short rounds, and medians of the rounds count.
 
 mod codex;
+mod forecast;
+mod ledger;
 mod load;
 mod micro;
 mod process;
 mod proxies;
+mod replay;
 mod report;
 mod run;
 mod socket;
@@ -49,7 +53,11 @@ fn main() -> ExitCode {
         ["proxy", upstream, sign_ins] => proxy(upstream, sign_ins.as_ref()),
         [] => measure(None),
         ["--write", page] => measure(Some(page.into())),
-        _ => Err("usage: baton-bench [--write PAGE]".into()),
+        ["--only", section] => single_threaded(async {
+            println!("{}", run::only(section).await?);
+            Ok(())
+        }),
+        _ => Err("usage: baton-bench [--write PAGE | --only SECTION]".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -146,7 +146,7 @@ fn time_skim() -> Result<f64> {
 }
 
 /// Nanoseconds a call.
-fn time<R>(mut call: impl FnMut() -> R) -> f64 {
+pub(crate) fn time<R>(mut call: impl FnMut() -> R) -> f64 {
     let mut batch = 1_u32;
     // So many that reading the clock doesn't show.
     while timed(batch, &mut call) < Duration::from_millis(1) {

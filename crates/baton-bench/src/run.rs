@@ -6,11 +6,12 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::{
-    Result, codex,
+    Result, codex, forecast, ledger,
     load::{self, Client, Content},
     micro,
     process::Part,
     proxies::{self, Way},
+    replay,
     report::{Report, machine, megabytes, micros, nanos, times},
     socket, wire,
 };
@@ -61,6 +62,26 @@ pub(crate) async fn all() -> Result<String> {
     footprint(&mut report, &upstream.said).await?;
     codex::measure(&mut report).await?;
     parts(&mut report)?;
+    forecast::section(&mut report);
+    Box::pin(ledger::section(&mut report)).await?;
+    replay::measure(&mut report)?;
+    Ok(report.finish())
+}
+
+/// A section that needs no process beside this one, by itself.
+pub(crate) async fn only(section: &str) -> Result<String> {
+    let mut report = Report::default();
+    match section {
+        "parts" => parts(&mut report)?,
+        "forecast" => forecast::section(&mut report),
+        "ledger" => Box::pin(ledger::section(&mut report)).await?,
+        "replay" => replay::measure(&mut report)?,
+        _ => {
+            return Err(
+                "the sections that can be measured by themselves are: parts, forecast, ledger, replay".into(),
+            );
+        }
+    }
     Ok(report.finish())
 }
 

@@ -35,19 +35,28 @@ pub(crate) fn confirmed(from: &Path, yes: bool, out: Out) -> Result<PathBuf, Fai
             path.display()
         )));
     }
+    let what = format!(
+        "The sign-in in {} moves into your keychain, and the file is removed afterwards.\nWhichever Codex used that file \
+         is signed out by this: two programs that refresh one sign-in log each other out.",
+        path.display()
+    );
+    agreed(&what, "Move it?", yes, out)?;
+    Ok(path)
+}
+
+/// `what` a person has to agree to; `yes`: they have.
+pub(crate) fn agreed(what: &str, question: &str, yes: bool, out: Out) -> Result<(), Failure> {
     if yes {
-        return Ok(path);
+        return Ok(());
     }
     if out.json || !io::stdin().is_terminal() {
         return Err(Failure::new(format!(
-            "{} would be moved into the keychain and removed; nobody can be asked here, so nothing is done: \
-             --yes says that you want that",
-            path.display()
+            "{what}\nNobody can be asked here, so nothing is done: --yes says that you want that"
         )));
     }
-    let answer = asked(&format!("{}\nMove it? [y/N] ", warning(&path)))?;
+    let answer = asked(&format!("{what}\n{question} [y/N] "))?;
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
-        Ok(path)
+        Ok(())
     } else {
         Err(Failure::new("nothing is done"))
     }
@@ -61,12 +70,4 @@ fn asked(question: &str) -> Result<String, Failure> {
         .read_line(&mut answer)
         .map_err(|error| Failure::new(format!("no answer can be read: {error}")))?;
     Ok(answer)
-}
-
-fn warning(path: &Path) -> String {
-    format!(
-        "The sign-in in {} moves into your keychain, and the file is removed afterwards.\nWhichever Codex used that file \
-         is signed out by this: two programs that refresh one sign-in log each other out.",
-        path.display()
-    )
 }

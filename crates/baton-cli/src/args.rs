@@ -2,8 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use baton_core::{OnRecovery, Percent, Strategy, WindowLength};
-use baton_engine::codex;
+use baton_core::{OnRecovery, Percent, Strategy, Timestamp, WindowLength};
+use baton_engine::{
+    codex,
+    control::protocol::{About, LogKind},
+};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use crate::parse;
@@ -62,13 +65,42 @@ pub(crate) enum Command {
     Unpin,
     /// Choose the strategy, from the next request on
     Use(UseArgs),
-    /// Why the next request goes where it goes
-    Why,
+    /// Why the next request goes where it goes, or a past one went where it went
+    Why {
+        /// The request's number, as `baton log` shows it
+        request: Option<u64>,
+    },
+    /// How long it goes on without interruption, and which account ends when
+    Forecast,
+    /// What was used of each account, and what is expected
+    Timeline(TimelineArgs),
+    /// What every strategy would have made of your own past requests
+    Replay {
+        /// So many days of the past; 90 at most [default: 90]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=90))]
+        days: Option<u32>,
+    },
     /// What happened, newest last
-    Log {
-        /// How many lines
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: usize,
+    Log(LogArgs),
+    /// Write everything that is stored of the past into a file, .csv or .json
+    Export {
+        /// A file that isn't there yet
+        file: PathBuf,
+    },
+    /// Delete what is stored of the past; accounts and settings stay
+    DeleteHistory {
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Let Codex's requests pass with its own sign-in, as if Baton weren't there
+    Bypass { bypass: Switch },
+    /// What is told by a notification; with a name, whether it is
+    Notifications {
+        /// switched, temporary_failover, recovered, low, all_exhausted, needs_attention, codex_disconnected or pin_stopped
+        #[arg(requires = "tell", value_parser = parse::about)]
+        about: Option<About>,
+        tell: Option<Switch>,
     },
     /// Add, list, order and remove accounts
     #[command(subcommand)]
@@ -98,6 +130,58 @@ pub(crate) enum Command {
     },
     /// Watch the main job on simulated accounts: no account, network or keychain needed
     Demo(DemoArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TimelineArgs {
+    /// So many days back and ahead
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=90))]
+    pub(crate) days: u32,
+    /// Draw it into a file that isn't there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogArgs {
+    /// How many lines at most
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Only what concerns this account
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) account: Option<String>,
+    /// Only lines of this kind
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<Kind>,
+    /// Only what happened since: a time ago such as 2h or 3d, or a day such as 2026-11-20
+    #[arg(long, value_name = "TIME", value_parser = parse::since)]
+    pub(crate) since: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Kind {
+    /// Changes of the active account, and temporary failovers
+    Switches,
+    /// One line a request
+    Requests,
+    /// Everything that happened to the accounts
+    Events,
+    /// When nobody could serve
+    Blocked,
+    /// What was read of each account's usage
+    Readings,
+}
+
+impl From<Kind> for LogKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Switches => Self::Switches,
+            Kind::Requests => Self::Requests,
+            Kind::Events => Self::Events,
+            Kind::Blocked => Self::Blocked,
+            Kind::Readings => Self::Readings,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

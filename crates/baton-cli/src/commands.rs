@@ -2,7 +2,8 @@
 
 use std::{path::Path, process::ExitCode};
 
-use baton_engine::control::protocol::{Command as Ask, Reply};
+use baton_core::explain;
+use baton_engine::control::protocol::{About, Command as Ask, Reply};
 use serde_json::json;
 
 use crate::{
@@ -11,8 +12,8 @@ use crate::{
     baton::{self, Baton, unexpected},
     codex, doctor,
     error::Failure,
-    serve,
-    show::{self, Labels, Out},
+    foresight, history, serve,
+    show::{self, Labels, Out, Table, Tint},
     sign_in,
 };
 
@@ -27,10 +28,34 @@ pub(crate) async fn run(
     serve::log_to_stderr(log, if findings { "error" } else { "warn" })?;
     let asks = match command {
         Command::Status => return look(data_dir, async |baton| status(baton, data_dir, out).await).await,
-        Command::Why => return look(data_dir, async |baton| why(baton, out).await).await,
-        Command::Log { limit } => {
-            return look(data_dir, async |baton| log_lines(baton, limit, out).await).await;
+        Command::Why { request: None } => {
+            return look(data_dir, async |baton| why(baton, out).await).await;
         }
+        Command::Why {
+            request: Some(request),
+        } => return look(data_dir, async |baton| history::why(baton, request, out).await).await,
+        Command::Forecast => {
+            return look(data_dir, async |baton| foresight::forecast(baton, out).await).await;
+        }
+        Command::Timeline(args) => {
+            return look(data_dir, async |baton| {
+                foresight::timeline(baton, args, out).await
+            })
+            .await;
+        }
+        Command::Replay { days } => {
+            return look(data_dir, async |baton| foresight::replay(baton, days, out).await).await;
+        }
+        Command::Log(log) => return look(data_dir, async |baton| history::log(baton, log, out).await).await,
+        Command::Export { file } => vec![history::export(&file)?],
+        Command::DeleteHistory { yes } => vec![history::delete(yes, out)?],
+        Command::Notifications { about, tell } => match about.zip(tell) {
+            Some((about, tell)) => vec![Ask::SetNotification {
+                about,
+                on: tell == Switch::On,
+            }],
+            None => return look(data_dir, async |baton| notifications(baton, out).await).await,
+        },
         Command::Accounts(AccountsCommand::List) => {
             return look(data_dir, async |baton| list(baton, out).await).await;
         }
@@ -94,6 +119,9 @@ fn simple(command: Command) -> Result<Ask, Failure> {
         Command::Switch { account } => Ask::Switch { account },
         Command::Pin { account } => Ask::Pin { account },
         Command::Unpin => Ask::Unpin,
+        Command::Bypass { bypass } => Ask::Bypass {
+            on: bypass == Switch::On,
+        },
         Command::Threshold(threshold) => {
             let reserve = threshold.reserve();
             let (account, at) = threshold.account_and_percent().map_err(Failure::new)?;
@@ -165,8 +193,8 @@ async fn status(baton: &mut Baton, data_dir: Option<&Path>, out: Out) -> Result<
         out.print_json(&json);
         return Ok(());
     }
-    let next = match baton.call(Ask::Why).await? {
-        Reply::Why { next, .. } => show::sentence(&next, &Labels::from(&snapshot)),
+    let next = match baton.call(Ask::Why { request: None }).await? {
+        Reply::Why { next, .. } => explain::decision(&next, &Labels::from(&snapshot)),
         other => return Err(unexpected(&other)),
     };
     out.print(&show::status(&snapshot, running, &next, out.style));
@@ -190,7 +218,7 @@ async fn list(baton: &mut Baton, out: Out) -> Result<(), Failure> {
 
 async fn why(baton: &mut Baton, out: Out) -> Result<(), Failure> {
     let snapshot = baton.snapshot().await?;
-    match baton.call(Ask::Why).await? {
+    match baton.call(Ask::Why { request: None }).await? {
         Reply::Why { next, last } if out.json => {
             out.print_json(&show::why_json(&next, last.as_ref(), &snapshot));
         }
@@ -200,13 +228,22 @@ async fn why(baton: &mut Baton, out: Out) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn log_lines(baton: &mut Baton, limit: usize, out: Out) -> Result<(), Failure> {
-    let snapshot = baton.snapshot().await?;
-    match baton.call(Ask::Log { limit }).await? {
-        Reply::Log { entries } if out.json => out.print_json(&json!({ "entries": entries })),
-        Reply::Log { entries } => out.print(&show::log(&entries, &snapshot, out.style)),
-        other => return Err(unexpected(&other)),
+async fn notifications(baton: &mut Baton, out: Out) -> Result<(), Failure> {
+    let told = baton.snapshot().await?.preferences.notifications;
+    if out.json {
+        out.print_json(&json!({ "notifications": told }));
+        return Ok(());
     }
+    let mut table = Table::default();
+    for about in About::ALL {
+        let (is, tint) = if told.wants(about) {
+            ("on", Tint::Good)
+        } else {
+            ("off", Tint::Faint)
+        };
+        table.row([(about.name().to_owned(), Tint::Plain), (is.to_owned(), tint)]);
+    }
+    out.print(&table.render(out.style, 0));
     Ok(())
 }
 

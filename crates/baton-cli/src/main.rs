@@ -5,6 +5,7 @@
 //! - [`baton`]: a running Baton over its control socket, else its data directory
 //! - [`commands`]: commands that ask and print, [`accounts`], [`sign_in`], [`browser`]: adding an account;
 //!   [`serve`]: Baton itself
+//! - [`history`]: what is stored of the past
 //! - [`codex`]: Codex's config.toml, connected and disconnected, whether or not Baton runs
 //! - [`doctor`]: how everything is, each with what to do
 //! - [`self_test`]: whether a Codex CLI works through Baton, before it is connected
@@ -21,6 +22,8 @@ mod commands;
 mod demo;
 mod doctor;
 mod error;
+mod foresight;
+mod history;
 mod installed;
 mod parse;
 mod self_test;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use baton_core::{Percent, Strategy, WindowLength, policy::LONGEST_WAIT};
+use baton_core::{Percent, Strategy, Timestamp, WindowLength, policy::LONGEST_WAIT};
+use baton_engine::{Clock, SystemClock, control::protocol::About, words};
 
 pub(crate) fn strategy(text: &str) -> Result<Strategy, String> {
     text.parse().map_err(|_| {
@@ -90,6 +91,41 @@ pub(crate) fn wait(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `2h` or `3d` ago, or the beginning of a day: `2026-11-20`.
+pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
+    since_at(text, SystemClock.now())
+}
+
+fn since_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    let text = text.trim();
+    let unit = text.chars().next_back();
+    let seconds = match unit {
+        Some('m') => Some(60),
+        Some('h') => Some(3600),
+        Some('d') => Some(86_400),
+        _ => None,
+    };
+    let number = seconds.and_then(|_| text[..text.len() - 1].parse::<i64>().ok());
+    let ago = number.filter(|number| *number >= 0).zip(seconds);
+    let ago = ago.and_then(|(number, seconds)| number.checked_mul(seconds * 1000));
+    let at = ago.and_then(|ago| now.as_millis().checked_sub(ago));
+    at.map(Timestamp::from_millis)
+        .or_else(|| words::day(text))
+        .ok_or_else(|| {
+            "it must be a time ago such as `30m`, `2h` or `3d`, or a day such as `2026-11-20`".to_owned()
+        })
+}
+
+/// A kind of notification.
+pub(crate) fn about(text: &str) -> Result<About, String> {
+    let wanted = text.trim().replace('-', "_");
+    let known = About::ALL.into_iter().find(|about| about.name() == wanted);
+    known.ok_or_else(|| {
+        let names = About::ALL.map(About::name).join(", ");
+        format!("there is no such notification; there are {names}")
+    })
+}
+
 /// Simulated seconds per real second.
 pub(crate) fn speed(text: &str) -> Result<f64, String> {
     let value: f64 = text
@@ -122,6 +158,35 @@ mod tests {
         assert_eq!(percent("99.6 %").map(Percent::used), Ok(99.6));
         for text in ["101", "-1", "NaN", "many", ""] {
             assert!(percent(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_since_is_so_long_ago_or_a_day() {
+        let now = Timestamp::from_secs(1_000_000);
+        for (text, secs) in [
+            ("30m", 998_200),
+            ("2h", 992_800),
+            (" 3d ", 740_800),
+            ("0h", 1_000_000),
+        ] {
+            assert_eq!(since_at(text, now), Ok(Timestamp::from_secs(secs)), "{text}");
+        }
+        let day = since_at("2026-11-20", now).unwrap();
+        let next = since_at("2026-11-21", now).unwrap();
+        assert!(day < next && day > now);
+        for text in [
+            "",
+            "2",
+            "h",
+            "-2h",
+            "yesterday",
+            "2026-13-01",
+            "99999999999999999999d",
+            "9223372036854775807d",
+            "é",
+        ] {
+            assert!(since_at(text, now).is_err(), "{text}");
         }
     }
 

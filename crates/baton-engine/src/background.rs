@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{desk::Desk, grants::Grants, store::Writer};
@@ -78,29 +78,6 @@ pub(crate) async fn watch_links(desk: Arc<Desk>, grants: Arc<Grants>, stopping: 
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(LOOK_AGAIN), if waiting => grants.look_again().await,
             changed = changes.changed(), if !waiting => if changed.is_err() { return },
-        }
-    }
-}
-
-/// Writes every event to the ledger.
-pub(crate) async fn record(
-    mut events: broadcast::Receiver<baton_core::Event>,
-    writer: Arc<Writer>,
-    stopping: CancellationToken,
-) {
-    loop {
-        let event = tokio::select! {
-            // What has happened before the end is still written.
-            biased;
-            event = events.recv() => event,
-            () = stopping.cancelled() => return,
-        };
-        match event {
-            Ok(event) => writer.event(event),
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "events came faster than they could be written");
-            }
-            Err(broadcast::error::RecvError::Closed) => return,
         }
     }
 }

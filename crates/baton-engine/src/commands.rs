@@ -16,6 +16,7 @@ use crate::{
     control::protocol::{Command, ControlError, ErrorKind, Reply},
     desk::Desk,
     door::Door,
+    foresight::Foresight,
     grants::{
         Grants,
         import::{self, Imported, SignIn},
@@ -32,6 +33,7 @@ pub(crate) struct Commands {
     pub grants: Arc<Grants>,
     pub store: Arc<Store>,
     pub writer: Arc<Writer>,
+    pub foresight: Arc<Foresight>,
     pub admission: Arc<Admission>,
     pub sign_ins: SignIns,
     pub settings: Arc<SettingsFile>,
@@ -98,11 +100,17 @@ impl Commands {
                 self.decide(message, move |pool, _, _| pool.set_wait_for_recovery(wait))
                     .await
             }
-            Command::Why => Ok(Reply::Why {
+            Command::Why {
+                request: Some(request),
+            } => self.explain(request).await,
+            Command::Why { request: None } => Ok(Reply::Why {
                 next: self.desk.read(|pool, now| choose(pool, &Request::default(), now)),
                 last: self.desk.last_decision(),
             }),
-            Command::Log { limit } => self.log(limit).await,
+            Command::Forecast => self.forecast().await,
+            Command::Timeline { days, width } => self.timeline(days, width).await,
+            Command::Replay { days } => self.replay(days).await,
+            Command::Log { limit, only } => self.log(limit, only).await,
             Command::AddFrom { path, label } => self.add_from(&path, &label).await,
             Command::AddLink { path, label } => self.add_link(path, &label).await,
             Command::SignIn { label, way } => self.sign_ins.begin(&label, way).await,
@@ -217,17 +225,6 @@ impl Commands {
                 explain::percent(at.left())
             )
         })
-    }
-
-    async fn log(&self, limit: usize) -> Answer {
-        self.writer.flush().await;
-        let store = Arc::clone(&self.store);
-        let read = tokio::task::spawn_blocking(move || store.log(limit)).await;
-        match read {
-            Ok(Ok(entries)) => Ok(Reply::Log { entries }),
-            Ok(Err(error)) => Err(failed(error)),
-            Err(error) => Err(failed(error)),
-        }
     }
 
     // === accounts ===

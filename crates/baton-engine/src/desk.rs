@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -13,7 +13,14 @@ use baton_core::{
 };
 use tokio::sync::{broadcast, watch};
 
-use crate::{clock::Clock, codex::Standing, control::protocol::Preferences, usage::Demand};
+use crate::{
+    blocked::Blocked,
+    clock::Clock,
+    codex::Standing,
+    control::protocol::{BlockedTime, Preferences, ReadingLine},
+    store::{EventRecord, Writer},
+    usage::Demand,
+};
 
 /// Events kept for a slow reader; one that falls further behind reads the snapshot anew.
 const EVENTS_KEPT: usize = 1024;
@@ -27,6 +34,9 @@ pub struct Desk {
     last: Mutex<Option<Decision>>,
     events: broadcast::Sender<Event>,
     changes: watch::Sender<u64>,
+    /// Keeps what happens here.
+    ledger: OnceLock<Arc<Writer>>,
+    blocked: Blocked,
     demand: Demand,
     chosen: Mutex<Chosen>,
     /// As in `chosen`: asked at every request.
@@ -58,11 +68,22 @@ impl Desk {
             last: Mutex::new(None),
             events: broadcast::channel(EVENTS_KEPT).0,
             changes: watch::channel(0).0,
+            ledger: OnceLock::new(),
+            blocked: Blocked::default(),
             demand: Demand::default(),
             chosen: Mutex::default(),
             bypassed: AtomicBool::new(false),
             codex: Mutex::default(),
         }
+    }
+
+    /// From now on what happens is written there; the first one told counts.
+    pub(crate) fn keep_in(&self, ledger: Arc<Writer>) {
+        let _ = self.ledger.set(ledger);
+    }
+
+    pub(crate) fn ledger(&self) -> Option<&Writer> {
+        self.ledger.get().map(Arc::as_ref)
     }
 
     /// Whether requests pass with Codex's own sign-in, as if Baton weren't there.
@@ -147,23 +168,36 @@ impl Desk {
     /// Changes the pool; what happened is told once the lock is released.
     pub fn change<R>(&self, change: impl FnOnce(&mut Pool, Timestamp, &mut Vec<Event>) -> R) -> R {
         let mut events = Vec::new();
-        // The time once the lock is held: else a time of before could follow one of after.
-        let result = change(&mut self.lock(), self.now(), &mut events);
-        self.tell(events);
+        let (result, over) = {
+            let mut pool = self.lock();
+            // The time once the lock is held: else a time of before could follow one of after.
+            let now = self.now();
+            let result = change(&mut pool, now, &mut events);
+            (result, self.blocked.look(&pool, now))
+        };
+        self.tell(events, None);
+        self.blocked_for(over);
         self.changed();
         result
     }
 
-    pub(crate) fn route(&self, request: &Request<'_>) -> Decision {
+    /// `number`: the request's in the ledger, which has what its choice brings with it.
+    pub(crate) fn route(&self, request: &Request<'_>, number: Option<u64>) -> Decision {
         let mut events = Vec::new();
-        let (decision, now) = {
+        let (decision, now, blocked) = {
             let mut pool = self.lock();
             let now = self.now();
-            (pool.route(request, now, &mut events), now)
+            let decision = pool.route(request, now, &mut events);
+            let blocked = self
+                .blocked
+                .met(request, &decision.choice, number, now)
+                .or_else(|| self.blocked.look(&pool, now));
+            (decision, now, blocked)
         };
         self.demand.request(&decision.choice, now);
         let told = !events.is_empty();
-        self.tell(events);
+        self.tell(events, Some((number, &decision)));
+        self.blocked_for(blocked);
         let before = self
             .last
             .lock()
@@ -192,7 +226,7 @@ impl Desk {
             return;
         }
         let mut events = Vec::new();
-        let changed = {
+        let (changed, over) = {
             let mut pool = self.lock();
             let now = self.now();
             let generation =
@@ -203,10 +237,11 @@ impl Desk {
                 pool.report(report, now, &mut events);
                 changed |= generation(&pool, report) != before;
             }
-            changed
+            (changed, self.blocked.look(&pool, now))
         };
         let told = !events.is_empty();
-        self.tell(events);
+        self.tell(events, None);
+        self.blocked_for(over);
         if changed || told {
             self.changed();
         }
@@ -225,8 +260,25 @@ impl Desk {
 
     /// `pick` goes on with the generation under which the same answer's outcome is to be reported.
     pub(crate) fn learn(&self, pick: &mut Pick, reading: &Reading) {
-        pick.generation =
-            self.change(|pool, now, events| pool.learn(pick.account, pick.generation, reading, now, events));
+        let (generation, lines) = self.change(|pool, now, events| {
+            let generation = pool.learn(pick.account, pick.generation, reading, now, events);
+            (generation, learned(pool, pick.account, reading))
+        });
+        pick.generation = generation;
+        if let Some(ledger) = self.ledger() {
+            ledger.readings(lines);
+        }
+    }
+
+    /// Baton ends.
+    pub(crate) fn close(&self) {
+        self.blocked_for(self.blocked.close(self.now()));
+    }
+
+    fn blocked_for(&self, time: Option<BlockedTime>) {
+        if let (Some(time), Some(ledger)) = (time, self.ledger()) {
+            ledger.blocked(time);
+        }
     }
 
     /// A request passes that nothing is chosen for. Screens are told where it is the first for a while.
@@ -260,8 +312,16 @@ impl Desk {
         self.lock().broke_off(thread, account);
     }
 
-    fn tell(&self, events: Vec<Event>) {
+    /// `brought`: the request, if it has a number, and the choice that these came with.
+    fn tell(&self, events: Vec<Event>, brought: Option<(Option<u64>, &Decision)>) {
         for event in events {
+            if let Some(ledger) = self.ledger() {
+                ledger.event(EventRecord {
+                    event: event.clone(),
+                    request: brought.and_then(|(number, _)| number),
+                    decision: brought.map(|(_, decision)| decision.clone()),
+                });
+            }
             tracing::info!(target: "baton::event", at = event.at.as_millis(), kind = ?event.kind);
             // Nobody listening is no error.
             let _ = self.events.send(event);
@@ -273,6 +333,30 @@ impl Desk {
     fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What of a reading counts: not what was overtaken.
+fn learned(pool: &Pool, account: AccountId, reading: &Reading) -> Vec<ReadingLine> {
+    let Some(state) = pool.account(account) else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    for limit in &reading.limits {
+        for window in &limit.windows {
+            if state.quota.window(&limit.family, window.length) == Some(window) {
+                lines.push(ReadingLine {
+                    at: window.observed_at,
+                    account,
+                    family: limit.family.clone(),
+                    window: window.length,
+                    used: window.used,
+                    resets_at: window.resets_at,
+                    source: window.source,
+                });
+            }
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -330,7 +414,7 @@ mod tests {
         let (clock, desk, id) = desk();
         desk.report(&[exhausted(desk.pick(id).unwrap())]);
         *clock.0.lock().unwrap() += i64::try_from(Duration::from_secs(301).as_millis()).unwrap();
-        assert_eq!(desk.route(&Request::default()).choice.account(), Some(id));
+        assert_eq!(desk.route(&Request::default(), None).choice.account(), Some(id));
         let mut pick = desk.pick(id).unwrap();
         let reports = [success(pick)];
         desk.report_success(&mut pick, &reports);
@@ -344,10 +428,10 @@ mod tests {
     #[test]
     fn who_waits_for_changes_sleeps_while_all_is_well() {
         let (_, desk, id) = desk();
-        desk.route(&Request::default());
+        desk.route(&Request::default(), None);
         let mut changes = desk.changes();
         changes.mark_unchanged();
-        desk.route(&Request::default());
+        desk.route(&Request::default(), None);
         let pick = desk.pick(id).unwrap();
         desk.report(&[success(pick)]);
         assert!(!changes.has_changed().unwrap());

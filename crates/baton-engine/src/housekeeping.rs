@@ -1,8 +1,6 @@
 //! Commands about what is around the pool: Codex's connection, the bypass, preferences, stored data.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,9 +8,9 @@ use std::{
 use crate::{
     codex::{self, HomeError, Made, Mode, Record},
     commands::{Answer, Commands, done, failed, invalid},
-    control::protocol::{Command, ControlError, ErrorKind, ExportFormat, LogEntry, Reply},
+    control::protocol::{Command, ControlError, ErrorKind, Reply},
     desk::Chosen,
-    store::{Store, StoreError, files},
+    store::Store,
 };
 
 impl Commands {
@@ -53,6 +51,8 @@ impl Commands {
             Command::Export { path, format } => self.export(path, format).await,
             Command::DeleteHistory => {
                 self.stored(Store::delete_history).await?;
+                self.writer.forget_readings();
+                self.foresight.forget();
                 self.desk.changed();
                 done("The history is deleted. Accounts and settings stay.")
             }
@@ -170,109 +170,12 @@ impl Commands {
         self.desk.stands(standing.await.map_err(failed)?);
         Ok(())
     }
-
-    // === what is stored ===
-
-    async fn stored<T: Send + 'static>(
-        &self,
-        act: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, ControlError> {
-        self.writer.flush().await;
-        let store = Arc::clone(&self.store);
-        let acted = tokio::task::spawn_blocking(move || act(&store)).await;
-        acted.map_err(failed)?.map_err(failed)
-    }
-
-    async fn export(&self, path: PathBuf, format: ExportFormat) -> Answer {
-        let entries = self.stored(|store| store.log(usize::MAX)).await?;
-        let count = entries.len();
-        let file = path.clone();
-        let written = tokio::task::spawn_blocking(move || write(&file, format, &entries));
-        match written.await.map_err(failed)? {
-            Ok(()) => done(format!("{count} lines are in {}.", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(invalid(format!(
-                "{} is there already: name a file that isn't",
-                path.display()
-            ))),
-            Err(error) => Err(invalid(format!("{} can't be written: {error}", path.display()))),
-        }
-    }
 }
 
 fn only_requests(why: &str) -> String {
     format!(
         "With everything through Baton it doesn't work ({why}). Its model requests alone do, so these are connected."
     )
-}
-
-/// A private file that isn't there yet.
-fn write(path: &Path, format: ExportFormat, entries: &[LogEntry]) -> io::Result<()> {
-    let file = files::private(OpenOptions::new().write(true).create_new(true)).open(path)?;
-    let written = fill(file, format, entries);
-    if written.is_err() {
-        // Half of it would be in the way of the next try.
-        let _ = std::fs::remove_file(path);
-    }
-    written
-}
-
-fn fill(file: File, format: ExportFormat, entries: &[LogEntry]) -> io::Result<()> {
-    let mut out = BufWriter::new(file);
-    match format {
-        ExportFormat::Json => serde_json::to_writer_pretty(&mut out, entries)?,
-        ExportFormat::Csv => csv(&mut out, entries)?,
-    }
-    out.flush()?;
-    out.get_ref().sync_all()
-}
-
-/// One line a request or event, in RFC 4180's way; times in milliseconds since 1970.
-fn csv(out: &mut impl Write, entries: &[LogEntry]) -> io::Result<()> {
-    const HEAD: &str = "at,kind,account,thread,model,transport,outcome,first_output_ms,failovers,input_tokens,output_tokens,\
-                        event\r\n";
-    out.write_all(HEAD.as_bytes())?;
-    for entry in entries {
-        let text = |value: Option<&str>| value.map(quoted).unwrap_or_default();
-        let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
-        let line = match entry {
-            LogEntry::Request(line) => [
-                line.at.as_millis().to_string(),
-                "request".to_owned(),
-                line.account.map(|id| id.to_string()).unwrap_or_default(),
-                text(line.thread.as_deref()),
-                text(line.model.as_deref()),
-                json(&line.transport)?,
-                quoted(&line.outcome),
-                number(line.first_output_ms),
-                line.failovers.to_string(),
-                number(line.input_tokens),
-                number(line.output_tokens),
-                String::new(),
-            ],
-            LogEntry::Event { event } => {
-                let mut cells = [const { String::new() }; 12];
-                cells[0] = event.at.as_millis().to_string();
-                "event".clone_into(&mut cells[1]);
-                cells[11] = quoted(&serde_json::to_string(&event.kind)?);
-                cells
-            }
-        };
-        out.write_all(line.join(",").as_bytes())?;
-        out.write_all(b"\r\n")?;
-    }
-    Ok(())
-}
-
-fn json(value: &impl serde::Serialize) -> io::Result<String> {
-    Ok(serde_json::to_string(value)?.trim_matches('"').to_owned())
-}
-
-/// A spreadsheet takes what begins so for a formula.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
-
-fn quoted(text: &str) -> String {
-    let guard = if text.starts_with(FORMULA) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 /// What a command came to that holds whatever becomes of the file.

@@ -2,7 +2,7 @@
 //!
 //! - [`engine`]: the composition root; [`options`]: everything outside that can be named; [`clock`]: time from outside
 //! - `background`: what goes on beside the requests: saving, recording, letting time pass
-//! - [`desk`]: the pool of `baton-core` as shared by everybody, with its events and changes
+//! - [`desk`]: the pool of `baton-core` as shared by everybody, with its events and changes; `blocked`: when it has nobody
 //! - [`proxy`]: what Codex talks to, and `door`: who is let in; [`net`]: connections to the upstream
 //! - `usage`: reads the accounts' usage beside the requests
 //! - [`vault`]: the OS keychain; [`grants`]: access tokens and their refresh
@@ -13,10 +13,11 @@
 //! - [`control`]: the protocol, its server and client, that command line, tray and window speak
 //! - [`doctor`]: how everything is, each with what to do
 //! - [`browser`]: a page opened in the person's browser
-//! - `housekeeping`: commands about what is around the pool; `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
+//! - `housekeeping`: commands about what is around the pool; `history`: about what is stored; `commands`, `snapshot`, [`words`]: a person's commands carried out, and the pool as screens show it
 
 mod admission;
 mod background;
+mod blocked;
 pub mod browser;
 pub mod clock;
 pub mod codex;
@@ -27,7 +28,9 @@ pub mod doctor;
 mod door;
 mod edits;
 pub mod engine;
+mod foresight;
 pub mod grants;
+mod history;
 mod housekeeping;
 pub mod instance;
 pub mod net;

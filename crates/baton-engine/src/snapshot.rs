@@ -8,7 +8,7 @@ use baton_core::{
 
 use crate::{
     codex::Standing,
-    control::protocol::{AccountView, BaseUrls, CodexView, Preferences, Snapshot, WindowView},
+    control::protocol::{AccountView, BaseUrls, CodexView, ForecastView, Preferences, Snapshot, WindowView},
     words::PoolWords,
 };
 
@@ -18,6 +18,7 @@ pub(crate) struct Surroundings {
     pub base_urls: Option<BaseUrls>,
     pub upstream: String,
     pub running_requests: u64,
+    pub forecast: Option<Box<ForecastView>>,
     pub problems: Vec<String>,
     pub bypassed: bool,
     pub codex: Standing,
@@ -43,6 +44,7 @@ pub(crate) fn of(pool: &Pool, now: Timestamp, around: Surroundings) -> Snapshot 
         braked: pool.brake().engaged(),
         temporary_failovers: pool.temporary_failovers(),
         running_requests: around.running_requests,
+        forecast: around.forecast,
         accounts: pool
             .accounts()
             .iter()

@@ -1,6 +1,6 @@
 //! Labels and clock times as people know them.
 
-use baton_core::{AccountId, Pool, Timestamp, explain::Words};
+use baton_core::{AccountId, Pool, Timestamp, explain::Words, timeline::Tick};
 
 #[derive(Debug)]
 pub struct PoolWords<'a> {
@@ -53,6 +53,50 @@ pub fn clock_time(at: Timestamp, now: Timestamp) -> String {
         _ => "%Y-%m-%d %H:%M",
     };
     when.strftime(format).to_string()
+}
+
+/// The beginning of a day, such as `2026-11-20`, in the machine's time zone.
+pub fn day(text: &str) -> Option<Timestamp> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let begins = day.to_zoned(jiff::tz::TimeZone::system()).ok()?;
+    Some(Timestamp::from_millis(begins.timestamp().as_millisecond()))
+}
+
+/// Every sixth hour of some days, every day of more; in the machine's time zone.
+pub fn ticks(from: Timestamp, to: Timestamp) -> Vec<Tick> {
+    /// Of so many days hours can still be told apart.
+    const HOURS: u64 = 4;
+    let zone = jiff::tz::TimeZone::system();
+    let Ok(begins) = jiff::Timestamp::from_millisecond(from.as_millis()) else {
+        return Vec::new();
+    };
+    let days = to.since(from).as_secs() / 86_400;
+    let hours: &[i8] = if days <= HOURS { &[0, 6, 12, 18] } else { &[0] };
+    let mut ticks = Vec::new();
+    let mut day = begins.to_zoned(zone.clone()).date();
+    while let Ok(midnight) = day.to_zoned(zone.clone()) {
+        let first = Timestamp::from_millis(midnight.timestamp().as_millisecond());
+        if first > to {
+            break;
+        }
+        for hour in hours {
+            // An hour that is skipped in spring is the one after it.
+            let Ok(when) = day.at(*hour, 0, 0, 0).to_zoned(zone.clone()) else {
+                continue;
+            };
+            let at = Timestamp::from_millis(when.timestamp().as_millisecond());
+            if at > from && at < to {
+                let format = if *hour == 0 { "%a %-d" } else { "%H:%M" };
+                ticks.push(Tick {
+                    at,
+                    label: when.strftime(format).to_string(),
+                });
+            }
+        }
+        let Ok(next) = day.tomorrow() else { break };
+        day = next;
+    }
+    ticks
 }
 
 #[cfg(test)]

@@ -148,6 +148,7 @@ impl Backend {
         }
         self.log.edit(ask.entry, |entry| {
             entry.response_id = Some(answer.response_id.clone());
+            entry.tokens = Some((ask.bytes / 4, answer.output_tokens));
         });
         if ask.facts.transport == Transport::WebSocket {
             let state = self.turn_state(ask.account);

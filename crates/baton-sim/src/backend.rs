@@ -150,6 +150,7 @@ impl Backend {
             user_text: None,
             foreign_ciphertext: false,
             response_id: None,
+            tokens: None,
             outcome: Outcome::Running,
             items: Vec::new(),
             fault: None,

@@ -150,6 +150,8 @@ pub struct Entry {
     pub foreign_ciphertext: bool,
     /// The response's id, once there is one.
     pub response_id: Option<String>,
+    /// What its whole answer says of itself: tokens of input and output.
+    pub tokens: Option<(usize, usize)>,
     /// How it ended.
     pub outcome: Outcome,
     /// The ids of the output items that were sent in full.

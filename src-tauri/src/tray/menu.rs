@@ -92,6 +92,13 @@ fn about_active(entries: &mut Vec<Entry>, view: &View, snapshot: &Snapshot) {
         let lines = windows.into_iter().map(|window| window_line(window, snapshot));
         entries.extend(lines.map(Entry::Note));
     }
+    // In a bypass no account of these serves.
+    if let Some(forecast) = &snapshot.forecast
+        && forecast.is_known()
+        && !snapshot.bypassed
+    {
+        entries.push(Entry::Note(shortened(&forecast.said)));
+    }
     if snapshot.accounts.len() > 1 {
         // Where nobody is active yet, the next request decides.
         let first = snapshot

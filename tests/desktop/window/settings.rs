@@ -1,6 +1,6 @@
 //! What is set, kept and given back.
 
-use baton_engine::control::protocol::{Command, LogEntry, Reply};
+use baton_engine::control::protocol::{Command, LogEntry, LogFilter, Reply};
 
 use super::*;
 
@@ -115,7 +115,11 @@ fn the_history_is_looked_at_exported_and_deleted() {
             window
                 .sees("//dd[starts-with(normalize-space(.), '0 requests, 0 events')]")
                 .await;
-            let Ok(Reply::Log { entries }) = stage.baton.execute(Command::Log { limit: 10 }).await else {
+            let log = Command::Log {
+                limit: 10,
+                only: LogFilter::default(),
+            };
+            let Ok(Reply::Log { entries }) = stage.baton.execute(log).await else {
                 panic!("a log");
             };
             assert_eq!(entries, Vec::<LogEntry>::new());

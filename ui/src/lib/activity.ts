@@ -11,10 +11,21 @@ export const FILTERS: { value: Filter; title: string }[] = [
   { value: 'requests', title: 'Requests' },
 ];
 
-export const at = (entry: LogEntry): Timestamp => (entry.entry === 'event' ? entry.event.at : entry.at);
+export function at(entry: LogEntry): Timestamp {
+  if (entry.entry === 'event') return entry.event.at;
+  return entry.entry === 'blocked' ? entry.began : entry.at;
+}
+
+/** The request whose explanation is the entry's. */
+export const explainedBy = (entry: LogEntry): number | null => {
+  if (entry.entry === 'request') return entry.id;
+  return entry.entry === 'reading' ? null : entry.request;
+};
 
 function kind(entry: LogEntry): Exclude<Filter, 'all'> {
   if (entry.entry === 'request') return 'requests';
+  if (entry.entry === 'blocked') return 'switches';
+  if (entry.entry === 'reading') return 'accounts';
   switch (entry.event.kind.event) {
     case 'state_changed':
     case 'added':
@@ -27,7 +38,9 @@ function kind(entry: LogEntry): Exclude<Filter, 'all'> {
 
 /** Whether an entry is about an account. */
 function concerns(entry: LogEntry, account: AccountId): boolean {
-  if (entry.entry === 'request') return entry.account === account;
+  if (entry.entry === 'request' || entry.entry === 'reading') return entry.account === account;
+  // It is everybody's.
+  if (entry.entry === 'blocked') return false;
   const of = entry.event.kind;
   switch (of.event) {
     case 'switched':
@@ -68,7 +81,7 @@ export function byDay(entries: LogEntry[], now: Timestamp): Day[] {
 }
 
 /** Tells entries apart: an event that came live is the one that the log has. */
-const key = (entry: LogEntry) => JSON.stringify(entry);
+const key = (entry: LogEntry) => JSON.stringify(entry.entry === 'event' ? entry.event : entry);
 
 /** A name for each entry of a list, also where two are the same to the letter. */
 export function keys(entries: LogEntry[]): string[] {

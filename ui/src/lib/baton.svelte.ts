@@ -4,7 +4,7 @@ import { Clock } from './clock.svelte';
 import { CheckUp } from './checkup.svelte';
 import { absolute } from './home';
 import { controlError, type Host, type Told } from './host';
-import type { Command, ControlError, DataView, Decision, LogEntry, Reply, Snapshot } from './protocol';
+import type { Command, ControlError, DataView, Decision, Explanation, LogEntry, Reply, Snapshot } from './protocol';
 import { Toasts } from './toasts.svelte';
 import { happened, wordsOf } from './words';
 
@@ -85,7 +85,7 @@ export class Baton {
         this.onshow(told.place);
         return;
       case 'event': {
-        const entry: LogEntry = { entry: 'event', event: told.event };
+        const entry: LogEntry = { entry: 'event', event: told.event, request: null };
         if (this.entries) this.entries = withEvent(this.entries, entry, ENTRIES);
         const worthToast = ['switched', 'temporary_failover', 'all_exhausted', 'brake_engaged'];
         if (worthToast.includes(told.event.kind.event)) this.toasts.say(happened(told.event.kind, this.words));
@@ -146,13 +146,20 @@ export class Baton {
   }
 
   async loadLog(): Promise<void> {
-    const reply = await this.host.call({ command: 'log', limit: ENTRIES });
+    const only = { account: null, kind: null, since: null };
+    const reply = await this.host.call({ command: 'log', limit: ENTRIES, only });
     if (reply.reply === 'log') this.entries = reply.entries;
   }
 
   async loadWhy(): Promise<void> {
-    const reply = await this.host.call({ command: 'why' });
+    const reply = await this.host.call({ command: 'why', request: null });
     if (reply.reply === 'why') this.why = { next: reply.next, last: reply.last };
+  }
+
+  /** Why a past request went where it went: the choices that it brought, its own last. */
+  async explain(request: number): Promise<Explanation[]> {
+    const reply = await this.host.call({ command: 'why', request });
+    return reply.reply === 'explained' ? reply.explanations : [];
   }
 
   /** A typed path, from the root: the engine knows no `~`, and its folder isn't the person's. */

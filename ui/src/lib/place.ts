@@ -1,8 +1,9 @@
 /** Where the window opens. */
-export type View = 'now' | 'activity' | 'settings';
+export type View = 'now' | 'outlook' | 'activity' | 'settings';
 
 export const VIEWS: { view: View; title: string }[] = [
   { view: 'now', title: 'Now' },
+  { view: 'outlook', title: 'Outlook' },
   { view: 'activity', title: 'Activity' },
   { view: 'settings', title: 'Settings' },
 ];

@@ -5,6 +5,8 @@
  */
 export type About = "switched" | "temporary_failover" | "recovered" | "low" | "all_exhausted" | "needs_attention" | "codex_disconnected" | "pin_stopped";
 
+export type AccountForecast = { account: AccountId, windows: Array<WindowForecast>, };
+
 /**
  * Ours, stable, never reused: survives rename, reorder and the removal of others.
  */
@@ -50,14 +52,81 @@ openai_base_url: string,
 chatgpt_base_url: string, };
 
 /**
+ * What the forecast rests on.
+ */
+export type Basis = { 
+/**
+ * Days of readings, at most 28.
+ */
+days: number, 
+/**
+ * The person's usual hours count: there are three days of readings or more.
+ */
+usual_hours: boolean, 
+/**
+ * Nothing was used of these yet: they are taken to last as long as others of their plan.
+ */
+assumed: Array<AccountId>, 
+/**
+ * Of these nothing is known.
+ */
+unknown: Array<AccountId>, };
+
+/**
  * Why an account is the one.
  */
 export type Because = { "kind": "pinned" } | { "kind": "turn_stays" } | { "kind": "active" } | { "kind": "became_active", cause: Cause, } | { "kind": "temporary_failover", instead_of: AccountId, } | { "kind": "made_compaction" } | { "kind": "chosen_by_person" } | { "kind": "most_headroom" } | { "kind": "session_stays" } | { "kind": "used_longest_ago" } | { "kind": "resets_soonest" } | { "kind": "probe" };
+
+export type Blocked = { from: Timestamp, 
+/**
+ * `None`: still.
+ */
+to: Timestamp | null, said: string, };
+
+/**
+ * A stretch in which somebody asked and nobody could serve.
+ */
+export type BlockedTime = { 
+/**
+ * When the first request met it.
+ */
+began: Timestamp, 
+/**
+ * When somebody could serve again; `None`: it lasts.
+ */
+ended: Timestamp | null, 
+/**
+ * The return that was expected, if one was known.
+ */
+until: Timestamp | null, why: BlockedWhy, 
+/**
+ * The first of them; its explanation says why of every account.
+ */
+request: number | null, 
+/**
+ * How many requests were refused, or asked to wait.
+ */
+requests: number, 
+/**
+ * The last of them.
+ */
+asked_last: Timestamp, };
+
+export type BlockedWhy = "no_accounts" | "waits" | "nobody_usable" | "pinned_unusable" | "braked";
 
 /**
  * The only things that change the active account.
  */
 export type Cause = "first_use" | "limit_reached" | "threshold_reached" | "cooling_down" | "needs_attention" | "skipped" | "removed" | "returned_to_primary" | "switched_by_person" | "strategy_changed";
+
+/**
+ * An account that ends, for a limit or a threshold, in the likely course.
+ */
+export type Change = { at: Timestamp, from: AccountId, 
+/**
+ * `None`: nobody serves then.
+ */
+to: AccountId | null, cause: Cause, };
 
 export type Check = { id: CheckId, subject: Subject, outcome: Outcome, 
 /**
@@ -89,7 +158,7 @@ comes_through: boolean,
  */
 last_request: Timestamp | null, };
 
-export type Command = { "command": "status" } | { "command": "switch", account: string, } | { "command": "pin", account: string, } | { "command": "unpin" } | { "command": "use", strategy: Strategy, } | { "command": "set_on_recovery", on_recovery: OnRecovery, } | { "command": "set_wait_for_recovery", seconds: number, } | { "command": "why" } | { "command": "doctor", account: string | null, } | { "command": "log", limit: number, } | { "command": "add_from", path: string, label: string, } | { "command": "add_link", path: string, label: string, } | { "command": "sign_in", 
+export type Command = { "command": "status" } | { "command": "switch", account: string, } | { "command": "pin", account: string, } | { "command": "unpin" } | { "command": "use", strategy: Strategy, } | { "command": "set_on_recovery", on_recovery: OnRecovery, } | { "command": "set_wait_for_recovery", seconds: number, } | { "command": "why", request: number | null, } | { "command": "forecast" } | { "command": "timeline", days: number, width: number | null, } | { "command": "replay", days: number | null, } | { "command": "doctor", account: string | null, } | { "command": "log", limit: number, only: LogFilter, } | { "command": "add_from", path: string, label: string, } | { "command": "add_link", path: string, label: string, } | { "command": "sign_in", 
 /**
  * What to call the account, if it is a new one.
  */
@@ -127,6 +196,8 @@ switch: Switch | null,
  */
 lines: Array<Line>, };
 
+export type Depletion = { "kind": "at" } & When | { "kind": "used_up" } | { "kind": "lasts" } | { "kind": "resting" } | { "kind": "unknown" };
+
 export type Eligibility = { "state": "eligible" } | { "state": "held_back", window: WindowLength, used: Percent, threshold: Percent, until: Timestamp | null, reserve: boolean, } | { "state": "cooling_down", since: Timestamp, until: Timestamp, reason: CoolingReason, } | { "state": "exhausted", until: Timestamp | null, reason: ExhaustedReason, on_credits: boolean, } | { "state": "needs_attention", reason: Refusal, } | { "state": "skipped" };
 
 export type ErrorKind = "invalid" | "other_version" | "keychain" | "failed";
@@ -137,7 +208,99 @@ export type EventKind = { "event": "switched" } & Switch | { "event": "temporary
 
 export type ExhaustedReason = { "limit": LimitKind } | "used_up";
 
+/**
+ * What a window is expected to come to.
+ */
+export type Expected = { 
+/**
+ * Nothing left of it; `None`: it lasts until its reset, or nothing is known.
+ */
+depleted: When | null, 
+/**
+ * Whole again.
+ */
+recovers: Timestamp | null, };
+
+/**
+ * Quota that was unused when its window was reset, of all accounts: 100 is one whole window of one account.
+ */
+export type Expired = { window: WindowLength, percent: number, };
+
+/**
+ * Why a past request went where it went, in the words of that day's decision.
+ */
+export type Explanation = { at: Timestamp, strategy: Strategy, 
+/**
+ * In one sentence.
+ */
+text: string, 
+/**
+ * In the order that the person had then.
+ */
+lines: Array<ExplanationLine>, };
+
+export type ExplanationLine = { account: AccountId, label: string, chosen: boolean, text: string, };
+
 export type ExportFormat = "csv" | "json";
+
+/**
+ * Everything that can be foretold at one moment, of requests that the general limit meters.
+ */
+export type Forecast = { at: Timestamp, 
+/**
+ * The person works: something was used within three quarters of an hour.
+ */
+in_use: boolean, pool: Outlook, 
+/**
+ * How many minutes of work are left at the usual pace, recoveries included; `None` where that isn't known, or where
+ * it is more than a week of uninterrupted work.
+ */
+work_left: number | null, 
+/**
+ * Who serves when the account that serves now ends.
+ */
+next: AccountId | null, 
+/**
+ * Who ends when, and who serves then, up to the interruption or the horizon; at most [`MOST_CHANGES`].
+ */
+changes: Array<Change>, 
+/**
+ * In the person's order.
+ */
+accounts: Array<AccountForecast>, basis: Basis, };
+
+/**
+ * A forecast, and the same in words.
+ */
+export type ForecastView = { forecast: Forecast, 
+/**
+ * In one sentence.
+ */
+said: string, 
+/**
+ * The changes that are expected, one sentence each.
+ */
+expected: Array<string>, 
+/**
+ * What it goes by.
+ */
+rests_on: string, };
+
+export type Lane = { account: AccountId, label: string, 
+/**
+ * What is left, or what is the matter, in a few words.
+ */
+said: string, 
+/**
+ * When it served requests.
+ */
+served: Array<Span>, 
+/**
+ * The shortest window first.
+ */
+tracks: Array<Track>, };
+
+export type Level = { at: Timestamp, used: Percent, };
 
 /**
  * Which meter a limit belongs to.
@@ -158,7 +321,18 @@ state: Eligibility, standing: Standing, };
 /**
  * A line of `baton log`.
  */
-export type LogEntry = { "entry": "event", event: Event, } | { "entry": "request" } & RequestLine;
+export type LogEntry = { "entry": "event", event: Event, 
+/**
+ * The request that brought it, whose explanation is this one's.
+ */
+request: number | null, } | { "entry": "request" } & RequestLine | { "entry": "blocked" } & BlockedTime | { "entry": "reading" } & ReadingLine;
+
+/**
+ * Which lines of the log; by default all but readings.
+ */
+export type LogFilter = { account: string | null, kind: LogKind | null, since: Timestamp | null, };
+
+export type LogKind = "switches" | "requests" | "events" | "blocked" | "readings";
 
 export type Message = { "message": "reply", reply: Reply, } | { "message": "error", error: ControlError, } | { "message": "event", event: Event, } | { "message": "changed" } | { "message": "show", place: string, };
 
@@ -178,6 +352,11 @@ export type Notifications = { switched: boolean, temporary_failover: boolean, re
 export type OnRecovery = "stay" | "return";
 
 export type Outcome = "fine" | "note" | "problem" | "not_checked";
+
+/**
+ * Until when somebody serves.
+ */
+export type Outlook = { "kind": "until" } & When | { "kind": "interrupted", until: Timestamp | null, } | { "kind": "beyond", horizon: Timestamp, } | { "kind": "unknown", account: AccountId | null, from: Timestamp, } | { "kind": "resting" };
 
 /**
  * Why an account isn't the one.
@@ -200,34 +379,146 @@ export type Percent = number;
 export type Preferences = { notifications: Notifications, appearance: Appearance, terms_accepted: boolean, };
 
 /**
+ * What was read of one window.
+ */
+export type ReadingLine = { at: Timestamp, account: AccountId, family: LimitFamily, window: WindowLength, 
+/**
+ * Percent *used*, as the service says it.
+ */
+used: Percent, 
+/**
+ * Absent while the timer isn't running.
+ */
+resets_at: Timestamp | null, source: Source, };
+
+/**
  * Why an account needs a person.
  */
 export type Refusal = "deactivated_workspace" | "usage_not_included" | "token_invalidated" | "grant_refused" | "refresh_interrupted" | "unsupported_backend" | "account_blocked" | "link_gone" | "link_unreadable" | "link_of_another" | "link_stale";
 
 export type RefuseReason = { "kind": "no_accounts" } | { "kind": "nobody_usable", earliest: Timestamp | null, } | { "kind": "pinned_unusable", account: AccountId, state: Eligibility, } | { "kind": "braked" } | { "kind": "all_tried" };
 
-export type Reply = { "reply": "done", message: string, } | { "reply": "status", snapshot: Snapshot, } | { "reply": "why", next: Decision, last: Decision | null, } | { "reply": "log", entries: Array<LogEntry>, } | { "reply": "checks", checks: Array<Check>, } | { "reply": "added", account: AccountId, message: string, } | { "reply": "sign_in", sign_in: SignInView, } | { "reply": "data", data: DataView, };
+/**
+ * What the replay goes by.
+ */
+export type ReplayBasis = { "kind": "built_in" } | { "kind": "recorded", 
+/**
+ * What a request costs them isn't known: taken to be as on the others, as if on equal plans.
+ */
+assumed: Array<AccountId>, 
+/**
+ * Other clients used them as well, which isn't replayed.
+ */
+used_elsewhere: Array<AccountId>, };
+
+export type ReplayComparison = { from: Timestamp, to: Timestamp, 
+/**
+ * On which anything was asked for.
+ */
+working_days: number, basis: ReplayBasis, 
+/**
+ * The person's strategy.
+ */
+present: Strategy, verdict: ReplayVerdict, 
+/**
+ * In the order of [`Strategy::ALL`], with the person's thresholds.
+ */
+outcomes: Array<ReplayOutcome>, 
+/**
+ * The same with no account held back; empty where no threshold is set.
+ */
+without_thresholds: Array<ReplayOutcome>, };
+
+export type ReplayOutcome = { strategy: Strategy, 
+/**
+ * How often the person had to stop because nobody could serve, once for each day that this went on.
+ */
+interruptions: number, 
+/**
+ * Of the hours that the person worked.
+ */
+blocked_minutes: number, 
+/**
+ * The most work hours in a row without an interruption, in minutes.
+ */
+longest_stretch_minutes: number, 
+/**
+ * Requests that no longer fitted into their day.
+ */
+undone: number, served: number, 
+/**
+ * Shortest window first.
+ */
+expired: Array<Expired>, 
+/**
+ * Of the active account; none under a strategy without one.
+ */
+switches: Array<Switched>, 
+/**
+ * Requests of a thread that another account had served before: their caches are cold.
+ */
+moves: number, };
 
 /**
- * One request as the ledger keeps it: no content, no ids of Codex's.
+ * `sure`: the share of draws of the recorded days in which the same comes out; `None` for the made-up week.
  */
-export type RequestLine = { at: Timestamp, 
+export type ReplayVerdict = { "kind": "too_little" } | { "kind": "never_blocked" } | { "kind": "better", strategy: Strategy, 
+/**
+ * Blocked less than under the present one.
+ */
+minutes_less: number, 
+/**
+ * Negative: more.
+ */
+interruptions_fewer: number, sure: number | null, } | { "kind": "present_is_best", sure: number | null, } | { "kind": "cannot_tell", strategy: Strategy, 
+/**
+ * 0 for the present one.
+ */
+minutes_less: number, sure: number, };
+
+/**
+ * The past under every strategy, and what follows from it in words.
+ */
+export type ReplayView = { comparison: ReplayComparison | null, said: string, };
+
+export type Reply = { "reply": "done", message: string, } | { "reply": "status", snapshot: Snapshot, } | { "reply": "why", next: Decision, last: Decision | null, } | { "reply": "explained", request: RequestLine | null, explanations: Array<Explanation>, } | { "reply": "forecast", forecast: ForecastView, } | { "reply": "timeline", timeline: Timeline, svg: string | null, } | { "reply": "replay", replay: ReplayView, } | { "reply": "log", entries: Array<LogEntry>, } | { "reply": "checks", checks: Array<Check>, } | { "reply": "added", account: AccountId, message: string, } | { "reply": "sign_in", sign_in: SignInView, } | { "reply": "data", data: DataView, };
+
+/**
+ * One request.
+ */
+export type RequestLine = { 
+/**
+ * By which a person names it; they go up in the order of arrival.
+ */
+id: number, at: Timestamp, 
 /**
  * `None`: nobody could serve.
  */
 account: AccountId | null, 
 /**
- * A hash.
+ * A hash, as are thread and turn.
  */
-thread: string | null, model: string | null, transport: Transport, outcome: string, 
+session: string | null, thread: string | null, turn: TurnMark, model: string | null, transport: Transport, outcome: string, 
 /**
- * To the first byte of output, milliseconds of real time.
+ * To the first byte of the answer, milliseconds of real time.
+ */
+first_byte_ms: number | null, 
+/**
+ * To the first byte of output.
  */
 first_output_ms: number | null, 
 /**
+ * Held here until an account was back, milliseconds of real time.
+ */
+waited_ms: number, 
+/**
  * Accounts tried before this one.
  */
-failovers: number, input_tokens: number | null, output_tokens: number | null, };
+failovers: number, input_tokens: number | null, 
+/**
+ * Of the input, read from the prompt cache.
+ */
+cached_tokens: number | null, output_tokens: number | null, };
 
 /**
  * A sign-in that waits for a person.
@@ -281,6 +572,10 @@ next_request: Choice, pinned: AccountId | null,
  */
 braked: boolean, temporary_failovers: number, running_requests: number, 
 /**
+ * Absent where none was made since the rules, or who can serve, changed.
+ */
+forecast: ForecastView | null, 
+/**
  * In the person's order.
  */
 accounts: Array<AccountView>, 
@@ -293,9 +588,29 @@ problems: Array<string>,
  */
 bypassed: boolean, codex: CodexView, preferences: Preferences, };
 
+/**
+ * Where a reading came from.
+ */
+export type Source = "headers" | "frame" | "usage_route";
+
+export type Span = { from: Timestamp, to: Timestamp, };
+
 export type Standing = { "kind": "chosen", "why": Because } | { "kind": "passed_over", "why": PassedOver };
 
 export type Strategy = "sequential" | "balanced" | "affinity" | "round_robin" | "soonest_reset";
+
+/**
+ * One window from its first use to its reset, as it was read.
+ */
+export type Stretch = { from: Timestamp, 
+/**
+ * When it was reset, or will be; `None`: nobody has said.
+ */
+resets_at: Timestamp | null, 
+/**
+ * In order of time.
+ */
+levels: Array<Level>, };
 
 /**
  * What a finding is about.
@@ -304,12 +619,79 @@ export type Subject = "machine" | { "account": string } | "codex";
 
 export type Switch = { from: AccountId | null, to: AccountId, cause: Cause, };
 
+export type SwitchMark = { at: Timestamp, from: AccountId | null, to: AccountId, 
+/**
+ * Why, in a few words.
+ */
+said: string, 
+/**
+ * It is foretold, not past.
+ */
+expected: boolean, };
+
+export type Switched = { at: Timestamp, from: AccountId | null, to: AccountId, cause: Cause, };
+
+export type Tick = { at: Timestamp, label: string, };
+
+/**
+ * Everything that a picture shows. Times in milliseconds since the epoch, percents *used*.
+ */
+export type Timeline = { from: Timestamp, now: Timestamp, to: Timestamp, 
+/**
+ * Where the axis is marked.
+ */
+ticks: Array<Tick>, 
+/**
+ * In the person's order.
+ */
+lanes: Array<Lane>, switches: Array<SwitchMark>, 
+/**
+ * When nobody could serve although somebody asked.
+ */
+blocked: Array<Blocked>, 
+/**
+ * When nobody will be able to, as far as that can be foretold.
+ */
+interruption: When | null, };
+
 /**
  * Milliseconds since the Unix epoch.
  */
 export type Timestamp = number;
 
+/**
+ * One kind of window of one account.
+ */
+export type Track = { length: WindowLength, stretches: Array<Stretch>, expected: Expected | null, };
+
 export type Transport = "http" | "web_socket";
+
+/**
+ * What a request is to its turn.
+ */
+export type TurnMark = { "id": string } | "continues" | "new" | "prewarm";
+
+/**
+ * A moment, with the range in which it lies four times of five.
+ */
+export type When = { earliest: Timestamp, 
+/**
+ * `None`: beyond what can be foretold.
+ */
+likely: Timestamp | null, latest: Timestamp | null, };
+
+/**
+ * One window, if the account serves everything from now on.
+ */
+export type WindowForecast = { length: WindowLength, 
+/**
+ * Percent used by an hour of work: at the pace of now, or the usual one when nobody works.
+ */
+pace: number | null, depletes: Depletion, 
+/**
+ * When it starts anew, if its timer runs.
+ */
+recovers: Timestamp | null, };
 
 /**
  * How long a window lasts, in minutes: 300 is five hours, 10,080 a week.

@@ -64,6 +64,15 @@ export function ago(at: Timestamp, now: Timestamp): string {
   return `${Math.floor(minutes / 1440)} d ago`;
 }
 
+/** A length of time that was measured: `0 min`, `45 min`, `12 h 5 min`, `3 d 4 h`. */
+export function minutes(length: number): string {
+  const whole = Math.round(length);
+  const hours = Math.floor(whole / 60);
+  if (hours === 0) return `${whole} min`;
+  if (hours < 48) return whole % 60 ? `${hours} h ${whole % 60} min` : `${hours} h`;
+  return hours % 24 ? `${Math.floor(hours / 24)} d ${hours % 24} h` : `${hours / 24} d`;
+}
+
 /** Until the clock's minute changes. */
 export function untilNextMinute(now: Timestamp): number {
   return MINUTE - (now % MINUTE);

@@ -7,6 +7,8 @@ import type {
   About,
   AccountId,
   Because,
+  BlockedTime,
+  BlockedWhy,
   Cause,
   Choice,
   Eligibility,
@@ -253,6 +255,7 @@ export function happened(kind: EventKind, words: Words): string {
 /** What is known of a request beside its account and model. */
 export function request(of: RequestLine): string {
   const parts = [of.outcome.replaceAll('_', ' ')];
+  if (of.waited_ms > 0) parts.push(`waited ${of.waited_ms} ms for an account`);
   if (of.first_output_ms !== null) parts.push(`first output after ${of.first_output_ms} ms`);
   if (of.failovers === 1) parts.push('1 account tried before');
   if (of.failovers > 1) parts.push(`${of.failovers} accounts tried before`);
@@ -261,6 +264,35 @@ export function request(of: RequestLine): string {
   }
   parts.push(of.transport === 'http' ? 'HTTP' : 'WebSocket');
   return parts.join(' · ');
+}
+
+const BLOCKED: Record<BlockedWhy, string> = {
+  no_accounts: 'there was no account',
+  waits: 'Codex was kept waiting for an account',
+  nobody_usable: 'no account could serve',
+  pinned_unusable: "the only account that was used couldn't serve",
+  braked: 'automatic failover had stopped',
+};
+
+/** A time in which nobody could serve, as `baton log` writes it. */
+export function blocked(of: BlockedTime, words: Words): string {
+  const requests = of.requests === 1 ? '1 request' : `${of.requests} requests`;
+  return `Blocked ${until(of, words)}: ${BLOCKED[of.why]} · ${requests}`;
+}
+
+function until(of: BlockedTime, words: Words): string {
+  if (of.ended !== null) return `until ${words.time(of.ended)} (${lasted(of.ended - of.began)})`;
+  return of.until === null
+    ? 'still, and no return is known'
+    : `until ${words.time(of.until)} at the earliest`;
+}
+
+/** `2 h 5 min`; what is shorter than a minute in seconds. */
+function lasted(millis: number): string {
+  const seconds = Math.max(0, Math.floor(millis / 1000));
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min` : `${seconds} s`;
 }
 
 /** What can be told by a notification. */

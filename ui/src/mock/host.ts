@@ -4,17 +4,43 @@ import type {
   Command,
   ControlError,
   EventKind,
+  LogEntry,
   Reply,
   SignInView,
   Snapshot,
 } from '../lib/protocol';
-import { state, wordsOf } from '../lib/words';
+import { choice, line as lineText, state, wordsOf } from '../lib/words';
 import { checks } from './checks';
+import { picture, replayed, unknown } from './foresight';
 import { choose, decision } from './decide';
 import { account, NOW, type Scenario } from './scenarios';
 
 const refuse = (message: string): ControlError => ({ kind: 'invalid', message });
 const done = (message: string): Reply => ({ reply: 'done', message });
+
+/** As the engine words it. */
+function explained(entries: LogEntry[], number: number, now: Snapshot): Reply {
+  const line = entries.find((entry) => entry.entry === 'request' && entry.id === number);
+  const words = wordsOf(now, NOW);
+  const { strategy, choice: chosen, lines } = decision(now);
+  return {
+    reply: 'explained',
+    request: line?.entry === 'request' ? line : null,
+    explanations: [
+      {
+        at: line?.entry === 'request' ? line.at : NOW,
+        strategy,
+        text: choice(chosen, words),
+        lines: lines.map((each) => ({
+          account: each.account,
+          label: words.label(each.account),
+          chosen: each.standing.kind === 'chosen',
+          text: lineText(each, words),
+        })),
+      },
+    ],
+  };
+}
 
 /** Plays a scenario: commands change it as the engine would, as far as the window can tell. */
 export class MockHost implements Host {
@@ -88,7 +114,7 @@ export class MockHost implements Host {
 
   happen(kind: EventKind) {
     const event = { at: NOW, kind };
-    this.scenario.entries.unshift({ entry: 'event', event });
+    this.scenario.entries.unshift({ entry: 'event', event, request: null });
     this.tell({ message: 'event', event });
   }
 
@@ -133,7 +159,16 @@ export class MockHost implements Host {
       case 'log':
         return { reply: 'log', entries: this.scenario.entries.slice(0, command.limit) };
       case 'why':
+        if (command.request !== null) return explained(this.scenario.entries, command.request, now);
         return { reply: 'why', next: decision(now), last: { ...decision(now), at: NOW - 60_000 } };
+      case 'forecast': {
+        const forecast = now.forecast ?? unknown(now);
+        return { reply: 'forecast', forecast };
+      }
+      case 'timeline':
+        return picture(command.width ?? 0);
+      case 'replay':
+        return { reply: 'replay', replay: replayed(now.strategy) };
       case 'switch':
         now.active = named?.id ?? null;
         now.next = now.accounts.find((each) => each !== named && each.state.state === 'eligible')?.id ?? null;

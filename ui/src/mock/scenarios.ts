@@ -2,13 +2,15 @@
 import type { AccountView, Eligibility, Event, LogEntry, Snapshot, WindowView } from '../lib/protocol';
 import { state, wordsOf } from '../lib/words';
 import { choose } from './decide';
+import { foreseen } from './foresight';
+import { NOW } from './now';
+
+export { NOW };
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Sunday 22 November 2026, 14:30:20: every scenario plays then. */
-export const NOW = new Date(2026, 10, 22, 14, 30, 20).getTime();
 
 export interface Scenario {
   snapshot: Snapshot | null;
@@ -75,6 +77,7 @@ const work = (more: Partial<AccountView> = {}) => account(2, 'Work', { plan: 'bu
 export function snapshot(accounts: AccountView[], more: Partial<Snapshot> = {}): Snapshot {
   const view: Omit<Snapshot, 'next_request'> = {
     version: '0.1.0',
+    forecast: null,
     at: NOW,
     base_urls: {
       openai_base_url: 'http://127.0.0.1:8642/secret/backend-api/codex',
@@ -115,22 +118,34 @@ export function snapshot(accounts: AccountView[], more: Partial<Snapshot> = {}):
     },
     ...more,
   };
-  return { ...view, next_request: more.next_request ?? choose(view) };
+  const serves = { ...view, next_request: more.next_request ?? choose(view) };
+  const works = serves.next_request.kind === 'use' && accounts.some(({ windows }) => windows.length > 0);
+  return works && more.forecast === undefined ? { ...serves, forecast: foreseen(serves) } : serves;
 }
 
-const event = (ago: number, kind: Event['kind']): LogEntry => ({ entry: 'event', event: { at: NOW - ago, kind } });
+const event = (ago: number, kind: Event['kind'], request: number | null = null): LogEntry => ({
+  entry: 'event',
+  event: { at: NOW - ago, kind },
+  request,
+});
 
 const request = (ago: number, account: number | null, outcome = 'completed', failovers = 0): LogEntry => ({
   entry: 'request',
+  id: 1_000_000 - Math.floor(ago / MINUTE),
   at: NOW - ago,
   account,
+  session: 'd4e5f6',
   thread: 'a1b2c3',
+  turn: 'new',
   model: 'gpt-5.5-codex',
   transport: 'web_socket',
   outcome,
+  first_byte_ms: account === null ? null : 310,
   first_output_ms: account === null ? null : 1240,
+  waited_ms: 0,
   failovers,
   input_tokens: account === null ? null : 18_420,
+  cached_tokens: account === null ? null : 12_800,
   output_tokens: account === null ? null : 912,
 });
 
@@ -139,12 +154,22 @@ const log = (): LogEntry[] => [
   request(4 * MINUTE, 1),
   event(31 * MINUTE, { event: 'state_changed', account: 2, from: exhausted(null), to: { state: 'eligible' } }),
   request(32 * MINUTE, 1, 'completed', 1),
-  event(33 * MINUTE, { event: 'switched', from: 2, to: 1, cause: 'limit_reached' }),
+  event(33 * MINUTE, { event: 'switched', from: 2, to: 1, cause: 'limit_reached' }, 1_000_000 - 32),
   event(33 * MINUTE + 1, { event: 'state_changed', account: 2, from: { state: 'eligible' }, to: exhausted() }),
   event(2 * HOUR, { event: 'temporary_failover', from: 2, to: 1 }),
   request(3 * HOUR, 2),
   event(23 * HOUR, { event: 'strategy_changed', from: 'balanced', to: 'sequential' }),
   request(23 * HOUR + MINUTE, null, 'nobody_usable'),
+  {
+    entry: 'blocked',
+    began: NOW - 24 * HOUR,
+    ended: NOW - 20 * HOUR,
+    until: NOW - 20 * HOUR,
+    why: 'nobody_usable',
+    request: 1_000_000 - 23 * 60 - 1,
+    requests: 1,
+    asked_last: NOW - 23 * HOUR - MINUTE,
+  },
   event(24 * HOUR, { event: 'all_exhausted', earliest: NOW - 20 * HOUR }),
   event(3 * DAY, { event: 'added', account: 2 }),
   event(3 * DAY + HOUR, { event: 'switched', from: null, to: 1, cause: 'first_use' }),

@@ -2,6 +2,7 @@
 
 mod diff;
 mod doctor;
+mod foresight;
 mod log;
 mod status;
 mod style;
@@ -16,11 +17,12 @@ use serde_json::Value;
 
 pub(crate) use diff::diff;
 pub(crate) use doctor::doctor;
+pub(crate) use foresight::{forecast, replay, timeline};
 pub(crate) use log::{happened, log};
 pub(crate) use status::{accounts, percent_left, state, status, status_json, window_name};
 pub(crate) use style::{Style, Tint};
 pub(crate) use table::Table;
-pub(crate) use why::{sentence, why, why_json};
+pub(crate) use why::{explained, why, why_json};
 
 /// Standard output, as the person wants it.
 #[derive(Clone, Copy, Debug)]

@@ -30,6 +30,9 @@ pub(crate) fn status(snapshot: &Snapshot, running: bool, next_request: &str, sty
     } else {
         out.push_str(&accounts(snapshot, style));
         let _ = writeln!(out, "\nNext request: {next_request}");
+        if let Some(forecast) = &snapshot.forecast {
+            let _ = writeln!(out, "{}", forecast.said);
+        }
         for view in &snapshot.accounts {
             if let Some(path) = &view.linked {
                 let _ = writeln!(out, "{} is linked to {}", view.label, path.display());

@@ -1,28 +1,65 @@
-//! `baton why`: the explanation of the next request, and of the latest one made.
+//! `baton why`: the explanation of the next request, of the latest one made, and of a past one.
 
 use std::fmt::Write as _;
 
-use baton_core::{Choice, Decision, Standing, explain, explain::Words};
-use baton_engine::control::protocol::Snapshot;
+use baton_core::{Decision, Standing, explain, explain::Words};
+use baton_engine::control::protocol::{Explanation, RequestLine, Snapshot};
 use serde_json::{Value, json};
 
-use super::{Labels, Style, Table, Tint};
+use super::{Labels, Style, Table, Tint, log::line};
 
 pub(crate) fn why(next: &Decision, last: Option<&Decision>, snapshot: &Snapshot, style: Style) -> String {
     let words = Labels::from(snapshot);
     let mut out = String::new();
-    let _ = writeln!(out, "Next request: {}", sentence(next, &words));
+    let _ = writeln!(out, "Next request: {}", explain::decision(next, &words));
     out.push_str(&lines(next, &words, style));
     if let Some(last) = last {
         let _ = writeln!(
             out,
             "\nLatest request ({}): {}",
             words.time(last.at),
-            sentence(last, &words)
+            explain::decision(last, &words)
         );
         out.push_str(&lines(last, &words, style));
     }
     out
+}
+
+/// Of a past request: what became of it, and the choices that it brought, its own last.
+pub(crate) fn explained(
+    request: Option<&RequestLine>,
+    explanations: &[Explanation],
+    snapshot: &Snapshot,
+    style: Style,
+) -> String {
+    let words = Labels::from(snapshot);
+    let mut out = String::new();
+    if let Some(request) = request {
+        let at = words.time(request.at);
+        let _ = writeln!(out, "Request {} ({at}): {}", request.id, line(request));
+    }
+    if explanations.is_empty() {
+        out.push_str("Why it went there isn't known.\n");
+    }
+    for why in explanations {
+        let (at, strategy) = (words.time(why.at), why.strategy.title());
+        let _ = writeln!(out, "\n{at}, {strategy}: {}", why.text);
+        let mut table = Table::default();
+        for line in &why.lines {
+            let (mark, tint) = if line.chosen {
+                ("●", Tint::Strong)
+            } else {
+                (" ", Tint::Plain)
+            };
+            table.row([
+                (mark.to_owned(), Tint::Good),
+                (line.label.clone(), tint),
+                (line.text.clone(), Tint::Plain),
+            ]);
+        }
+        out.push_str(&table.render(style, 2));
+    }
+    out.trim_start().to_owned()
 }
 
 /// The decisions, with the sentences that a person reads beside them.
@@ -30,7 +67,7 @@ pub(crate) fn why_json(next: &Decision, last: Option<&Decision>, snapshot: &Snap
     let words = Labels::from(snapshot);
     let told = |decision: &Decision| {
         let mut value = json!(decision);
-        value["text"] = sentence(decision, &words).into();
+        value["text"] = explain::decision(decision, &words).into();
         for (line, json) in decision
             .lines
             .iter()
@@ -42,25 +79,6 @@ pub(crate) fn why_json(next: &Decision, last: Option<&Decision>, snapshot: &Snap
         value
     };
     json!({ "next": told(next), "last": last.map(told) })
-}
-
-/// In one sentence.
-pub(crate) fn sentence(decision: &Decision, words: &dyn Words) -> String {
-    match &decision.choice {
-        Choice::Use { account, .. } => {
-            let line = decision.lines.iter().find(|line| line.account == *account);
-            let because = line.map(|line| explain::line(line, words)).unwrap_or_default();
-            format!(
-                "{} ({})",
-                words.label(*account),
-                because.trim_start_matches("chosen: ")
-            )
-        }
-        Choice::Wait { until, account } => {
-            format!("waits for {} until {}", words.label(*account), words.time(*until))
-        }
-        Choice::Refuse { reason } => explain::refused(reason, words),
-    }
 }
 
 fn lines(decision: &Decision, words: &dyn Words, style: Style) -> String {

@@ -301,3 +301,81 @@ fn a_linked_account_is_told_by_its_file_which_stays_as_it_is() {
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
     assert_eq!(accounts(), serde_json::json!([]));
 }
+
+#[test]
+fn the_log_is_picked_from_exported_and_deleted_without_a_running_baton() {
+    let place = Place::new();
+    with_accounts(&place.data());
+    place.baton(&["switch", "Work"]).fine();
+    place.baton(&["switch", "Personal"]).fine();
+    place.baton(&["accounts", "skip", "Work"]).fine();
+
+    let switches = place.baton(&["log", "--kind", "switches", "--json"]).json();
+    let entries = switches["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2, "{switches}");
+    let of_work = place.baton(&["log", "--account", "work", "--since", "1h"]).fine();
+    assert!(
+        of_work.contains("Work: Skipped") && !of_work.contains("Personal added"),
+        "{of_work}"
+    );
+    let before = place
+        .baton(&["log", "--since", "0m", "--kind", "requests"])
+        .fine();
+    assert_eq!(before.trim(), "Nothing has happened.");
+    let said = place.baton(&["log", "--since", "yesterday"]).refused(2);
+    assert!(said.contains("`2026-11-20`"), "{said}");
+    let said = place.baton(&["log", "--account", "nobody"]).refused(1);
+    assert!(said.contains("no account `nobody`"), "{said}");
+    let said = place.baton(&["why", "4711"]).refused(1);
+    assert!(said.contains("no request 4711"), "{said}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let said = place.baton(&["export", &file("all.csv")]).fine();
+    assert!(said.contains("lines are in"), "{said}");
+    let csv = fs::read_to_string(file("all.csv")).unwrap();
+    assert!(csv.contains("switched_by_person"), "{csv}");
+    place.baton(&["export", &file("all.JSON")]).fine();
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(file("all.JSON")).unwrap()).unwrap();
+    assert_eq!(json.as_array().map(Vec::len), Some(csv.lines().count() - 1));
+    let said = place.baton(&["export", &file("all.txt")]).refused(1);
+    assert!(said.contains(".csv") && said.contains(".json"), "{said}");
+    let said = place.baton(&["export", &file("all.csv")]).refused(1);
+    assert!(said.contains("is there already"), "{said}");
+
+    let said = place.baton(&["delete-history"]).refused(1);
+    assert!(said.contains("--yes"), "{said}");
+    assert_ne!(place.baton(&["log"]).fine().trim(), "Nothing has happened.");
+    place.baton(&["delete-history", "--yes"]).fine();
+    assert_eq!(place.baton(&["log"]).fine().trim(), "Nothing has happened.");
+    let accounts = place.baton(&["accounts", "list"]).fine();
+    assert!(
+        accounts.contains("Work") && accounts.contains("Personal"),
+        "{accounts}"
+    );
+}
+
+#[test]
+fn bypass_and_notifications_are_chosen_offline_too() {
+    let place = Place::new();
+    assert!(place.baton(&["bypass", "on"]).fine().contains("bypassed"));
+    assert_eq!(place.baton(&["status", "--json"]).json()["bypassed"], true);
+    place.baton(&["bypass", "off"]).fine();
+    assert_eq!(place.baton(&["status", "--json"]).json()["bypassed"], false);
+    place.baton(&["notifications", "temporary-failover", "on"]).fine();
+    place.baton(&["notifications", "low", "off"]).fine();
+    let told = place.baton(&["notifications", "--json"]).json();
+    assert_eq!(told["notifications"]["temporary_failover"], true);
+    assert_eq!(told["notifications"]["low"], false);
+    let table = place.baton(&["notifications"]).fine();
+    assert!(
+        table
+            .lines()
+            .any(|line| line.starts_with("low ") && line.ends_with("off")),
+        "{table}"
+    );
+    let said = place.baton(&["notifications", "lo", "on"]).refused(2);
+    assert!(said.contains("temporary_failover"), "{said}");
+    place.baton(&["notifications", "low"]).refused(2);
+}

@@ -5,6 +5,7 @@
 //! - [`transport`]: the platform's socket, and where it is
 
 pub mod client;
+mod history;
 mod lines;
 pub mod protocol;
 pub mod server;

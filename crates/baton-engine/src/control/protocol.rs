@@ -4,15 +4,20 @@ use std::{fmt, path::PathBuf};
 
 use baton_core::{
     AccountId, BankedResets, Choice, Decision, Eligibility, Event, LimitFamily, OnRecovery, Percent,
-    Strategy, Timestamp, WindowLength,
+    Strategy, Timestamp, WindowLength, timeline::Timeline,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::doctor::Check;
 
+pub use super::history::{
+    BlockedTime, BlockedWhy, Explanation, ExplanationLine, LogEntry, LogFilter, LogKind, ReadingLine,
+    RequestLine, Transport, TurnMark,
+};
 pub use super::views::{
-    About, Appearance, CodexHome, CodexView, DataView, ExportFormat, Notifications, Preferences,
+    About, Appearance, CodexHome, CodexView, DataView, ExportFormat, ForecastView, Notifications,
+    Preferences, ReplayView,
 };
 pub use crate::codex::Mode;
 
@@ -75,8 +80,22 @@ pub enum Command {
     SetWaitForRecovery {
         seconds: u64,
     },
-    /// The explanation for the next request, and the latest one made.
-    Why,
+    /// The explanation for the next request, and the latest one made; or, with its number, for a past one.
+    Why {
+        #[serde(default)]
+        request: Option<u64>,
+    },
+    /// How long it goes on, under the strategy of now.
+    Forecast,
+    /// So many days back and ahead; with a width in pixels, as a picture for a page too.
+    Timeline {
+        days: u32,
+        width: Option<u32>,
+    },
+    /// The last days (90 at most, and by default) under every strategy.
+    Replay {
+        days: Option<u32>,
+    },
     /// How everything is: accounts are asked for their usage. With an account: only that one.
     Doctor {
         account: Option<Selector>,
@@ -84,6 +103,8 @@ pub enum Command {
     /// Newest first.
     Log {
         limit: usize,
+        #[serde(default)]
+        only: LogFilter,
     },
     /// Moves the grant of an auth.json into the keychain; the file is removed once that has worked.
     AddFrom {
@@ -169,12 +190,12 @@ pub enum Command {
     AcceptTerms,
     /// What is stored, and where.
     Data,
-    /// The log as a file that isn't there yet.
+    /// The log and the readings, as a file that isn't there yet.
     Export {
         path: PathBuf,
         format: ExportFormat,
     },
-    /// Events and requests; accounts and settings stay.
+    /// The whole ledger; accounts and settings stay.
     DeleteHistory,
     /// From then on the connection carries [`Message::Event`] and, on any change, [`Message::Changed`].
     Watch,
@@ -247,14 +268,48 @@ pub enum Message {
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
-    Done { message: String },
-    Status { snapshot: Snapshot },
-    Why { next: Decision, last: Option<Decision> },
-    Log { entries: Vec<LogEntry> },
-    Checks { checks: Vec<Check> },
-    Added { account: AccountId, message: String },
-    SignIn { sign_in: SignInView },
-    Data { data: DataView },
+    Done {
+        message: String,
+    },
+    Status {
+        snapshot: Snapshot,
+    },
+    Why {
+        next: Decision,
+        last: Option<Decision>,
+    },
+    /// Of a past request: the choices that it brought, the last one being its own. The line is absent where only a choice
+    /// for its connection is known.
+    Explained {
+        request: Option<RequestLine>,
+        explanations: Vec<Explanation>,
+    },
+    Forecast {
+        forecast: ForecastView,
+    },
+    Timeline {
+        timeline: Box<Timeline>,
+        svg: Option<String>,
+    },
+    Replay {
+        replay: Box<ReplayView>,
+    },
+    Log {
+        entries: Vec<LogEntry>,
+    },
+    Checks {
+        checks: Vec<Check>,
+    },
+    Added {
+        account: AccountId,
+        message: String,
+    },
+    SignIn {
+        sign_in: SignInView,
+    },
+    Data {
+        data: DataView,
+    },
 }
 
 /// A sign-in that waits for a person.
@@ -327,6 +382,8 @@ pub struct Snapshot {
     pub braked: bool,
     pub temporary_failovers: u64,
     pub running_requests: u64,
+    /// Absent where none was made since the rules, or who can serve, changed.
+    pub forecast: Option<Box<ForecastView>>,
     /// In the person's order.
     pub accounts: Vec<AccountView>,
     /// What is wrong outside the accounts (keychain locked, …), each with what to do.
@@ -397,41 +454,4 @@ pub struct WindowView {
     /// Too old to go by: it may be otherwise by now.
     #[serde(default)]
     pub stale: bool,
-}
-
-/// A line of `baton log`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(tag = "entry", rename_all = "snake_case")]
-pub enum LogEntry {
-    Event { event: Event },
-    Request(RequestLine),
-}
-
-/// One request as the ledger keeps it: no content, no ids of Codex's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct RequestLine {
-    pub at: Timestamp,
-    /// `None`: nobody could serve.
-    pub account: Option<AccountId>,
-    /// A hash.
-    pub thread: Option<String>,
-    pub model: Option<String>,
-    pub transport: Transport,
-    pub outcome: String,
-    /// To the first byte of output, milliseconds of real time.
-    pub first_output_ms: Option<u64>,
-    /// Accounts tried before this one.
-    pub failovers: u32,
-    pub input_tokens: Option<u64>,
-    pub output_tokens: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum Transport {
-    Http,
-    WebSocket,
 }

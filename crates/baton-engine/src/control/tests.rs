@@ -32,14 +32,14 @@ impl Handler for Fake {
             self.executed.lock().unwrap().push(command.clone());
             match command {
                 Command::Unpin => Err(ControlError::new(ErrorKind::Invalid, "nothing is pinned")),
-                Command::Why => {
+                Command::Why { .. } => {
                     self.held.acquire().await.unwrap().forget();
                     Ok(Reply::Done {
                         message: "at last".to_owned(),
                     })
                 }
                 Command::Stop => panic!("as told"),
-                Command::Log { limit } => Ok(Reply::Done {
+                Command::Log { limit, .. } => Ok(Reply::Done {
                     message: "x".repeat(limit),
                 }),
                 _ => Ok(Reply::Done {
@@ -228,8 +228,14 @@ async fn an_answer_under_way_is_given_before_the_end_and_the_socket_goes() {
     let path = socket_path(running.dir.path()).unwrap();
     let (mut client, mut idle) = (running.client().await, running.client().await);
     idle.call(Command::Status).await.unwrap();
-    let asked = tokio::spawn(async move { client.call(Command::Why).await });
-    while !running.fake.executed.lock().unwrap().contains(&Command::Why) {
+    let asked = tokio::spawn(async move { client.call(Command::Why { request: None }).await });
+    while !running
+        .fake
+        .executed
+        .lock()
+        .unwrap()
+        .contains(&Command::Why { request: None })
+    {
         tokio::task::yield_now().await;
     }
     running.shutdown.send(()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use baton_core::Timestamp;
+use baton_core::{Forecast, Timestamp, forecast::Outlook, replay::Comparison};
 use serde::{Deserialize, Serialize};
 
 use crate::codex::Mode;
@@ -186,4 +186,33 @@ pub struct DataView {
 pub enum ExportFormat {
     Csv,
     Json,
+}
+
+/// A forecast, and the same in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct ForecastView {
+    pub forecast: Forecast,
+    /// In one sentence.
+    pub said: String,
+    /// The changes that are expected, one sentence each.
+    pub expected: Vec<String>,
+    /// What it goes by.
+    pub rests_on: String,
+}
+
+impl ForecastView {
+    /// There is something to say, be it only that nobody serves.
+    pub fn is_known(&self) -> bool {
+        let Forecast { at, pool, .. } = &self.forecast;
+        !matches!(pool, Outlook::Unknown { from, .. } if from <= at)
+    }
+}
+
+/// The past under every strategy, and what follows from it in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct ReplayView {
+    pub comparison: Option<Comparison>,
+    pub said: String,
 }

@@ -65,6 +65,7 @@ impl Inner {
             base_urls: self.door.base_urls(),
             upstream: self.upstream.clone(),
             running_requests: (self.running)(),
+            forecast: self.commands.foresight.known().map(Box::new),
             problems: [keychain, unreadable]
                 .into_iter()
                 .flatten()
@@ -76,6 +77,14 @@ impl Inner {
             preferences: self.desk.chosen().preferences,
         };
         self.desk.read(|pool, now| snapshot::of(pool, now, around))
+    }
+
+    /// With a forecast as of now.
+    pub(super) async fn look(&self) -> Snapshot {
+        let foresight = Arc::clone(&self.commands.foresight);
+        // Without the disk there is none, which the snapshot says by itself.
+        let _ = tokio::task::spawn_blocking(move || foresight.look().is_ok()).await;
+        self.snapshot()
     }
 
     /// Apart from those of the keychain and the accounts.
@@ -117,7 +126,7 @@ impl Inner {
         match command {
             Command::Doctor { account } => self.examine(account.as_deref()).await,
             Command::Status => Ok(Reply::Status {
-                snapshot: self.snapshot(),
+                snapshot: self.look().await,
             }),
             Command::Stop => {
                 self.stop.cancel();

@@ -38,10 +38,15 @@ impl Built {
     pub(super) fn new(options: &Options, lock: Lock) -> Result<Self, StartError> {
         let settings = Settings::load(&options.data_dir)?;
         let door = Arc::new(Door::new(Private::open(&options.data_dir)?));
-        let store = Arc::new(Store::open_at(&options.data_dir, options.clock.now())?);
+        let store = Arc::new(Store::open_keeping(
+            &options.data_dir,
+            options.clock.now(),
+            settings.retention,
+        )?);
         let pool: Pool = store.load(settings.policy)?;
         let writer = Arc::new(Writer::start(Arc::clone(&store))?);
         let desk = Arc::new(Desk::new(pool, Arc::clone(&options.clock)));
+        desk.keep_in(Arc::clone(&writer));
         desk.choose(|chosen| {
             *chosen = Chosen {
                 bypassed: settings.bypass,

@@ -28,6 +28,7 @@ use crate::{
         server::{Handler, ServeError, Server},
     },
     doctor::Tray,
+    foresight::Foresight,
     instance::{InstanceError, Lock},
     net::{NetError, addresses},
     options::DEFAULT_PORT,
@@ -222,11 +223,6 @@ impl Engine {
                 Arc::clone(&built.desk),
                 stopping.clone(),
             )),
-            tokio::spawn(background::record(
-                built.desk.events(),
-                Arc::clone(&built.writer),
-                stopping.clone(),
-            )),
         ];
         if let Some(unreadable) = unreadable.clone() {
             background.push(tokio::spawn(background::watch_trouble(
@@ -245,7 +241,9 @@ impl Engine {
             net: built.net,
             issuer: options.issuer.clone(),
         };
+        let foresight = Arc::new(Foresight::new(Arc::clone(&built.desk), Arc::clone(&built.store)));
         let commands = Commands {
+            foresight,
             desk: Arc::clone(&built.desk),
             grants: Arc::clone(&built.grants),
             store: built.store,
@@ -301,6 +299,11 @@ impl Engine {
 
     pub fn snapshot(&self) -> Snapshot {
         self.inner.snapshot()
+    }
+
+    /// [`Self::snapshot`], with a forecast as of now.
+    pub async fn look(&self) -> Snapshot {
+        self.inner.look().await
     }
 
     /// Goes up with every change that a person could see.
@@ -381,6 +384,7 @@ impl Engine {
         for task in std::mem::take(&mut self.background) {
             let _ = task.await;
         }
+        self.inner.desk.close();
         self.inner
             .writer
             .pool(self.inner.desk.read(|pool, _| pool.clone()));

@@ -1,14 +1,17 @@
 //! One line a request, written however it ends. No content, and none of Codex's ids.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use baton_core::{AccountId, Timestamp};
+use baton_core::{AccountId, Decision, Timestamp, Turn};
 use baton_wire::TokenUsage;
 
 use super::serve::Who;
 use crate::{
-    control::protocol::{RequestLine, Transport},
-    store::Writer,
+    control::protocol::{RequestLine, Transport, TurnMark},
+    store::{RequestRecord, Writer},
 };
 
 /// Until something better is known.
@@ -22,31 +25,60 @@ impl Ledger {
         Self(writer)
     }
 
-    pub(super) fn open(&self, transport: Transport, who: &Who, at: Timestamp) -> Entry {
-        Entry {
-            ledger: self.clone(),
-            started: Instant::now(),
-            line: Some(RequestLine {
-                at,
-                account: None,
-                thread: who.thread.map(|thread| format!("{thread:016x}")),
-                model: who.model.as_deref().map(str::to_owned),
-                transport,
-                outcome: CLIENT_LEFT.to_owned(),
-                first_output_ms: None,
-                failovers: 0,
-                input_tokens: None,
-                output_tokens: None,
-            }),
-        }
+    /// `reserved`: a number that is the request's already.
+    pub(super) fn open(
+        &self,
+        transport: Transport,
+        who: &Who,
+        at: Timestamp,
+        reserved: Option<u64>,
+    ) -> Entry {
+        let hashed = |id: u64| format!("{id:016x}");
+        let number = reserved.unwrap_or_else(|| self.0.next_request());
+        let line = RequestLine {
+            id: number,
+            at,
+            account: None,
+            session: who.session.map(hashed),
+            thread: who.thread.map(hashed),
+            turn: match who.turn {
+                Turn::Id(turn) => TurnMark::Id(hashed(turn)),
+                Turn::Continues => TurnMark::Continues,
+                Turn::New => TurnMark::New,
+                Turn::Prewarm => TurnMark::Prewarm,
+            },
+            model: who.model.as_deref().map(str::to_owned),
+            transport,
+            outcome: CLIENT_LEFT.to_owned(),
+            first_byte_ms: None,
+            first_output_ms: None,
+            waited_ms: 0,
+            failovers: 0,
+            input_tokens: None,
+            cached_tokens: None,
+            output_tokens: None,
+        };
+        self.entry(Some(number), Some(line))
     }
 
     /// Of what is no request of its own (a refused upgrade).
     pub(super) fn none(&self) -> Entry {
+        self.entry(None, None)
+    }
+
+    /// Of an upgrade: what it brings is its first request's, which gets the number that this has.
+    pub(super) fn upgrade(&self) -> Entry {
+        self.entry(Some(self.0.next_request()), None)
+    }
+
+    fn entry(&self, number: Option<u64>, line: Option<RequestLine>) -> Entry {
         Entry {
             ledger: self.clone(),
+            number,
             started: Instant::now(),
-            line: None,
+            waited: Duration::ZERO,
+            line,
+            decision: None,
         }
     }
 }
@@ -55,11 +87,29 @@ impl Ledger {
 #[derive(Debug)]
 pub(super) struct Entry {
     ledger: Ledger,
+    number: Option<u64>,
     started: Instant,
+    waited: Duration,
     line: Option<RequestLine>,
+    decision: Option<Decision>,
 }
 
 impl Entry {
+    /// The request's in the ledger.
+    pub(super) fn number(&self) -> Option<u64> {
+        self.number
+    }
+
+    /// The latest one counts: it says who failed before.
+    pub(super) fn decided(&mut self, decision: Decision) {
+        self.decision = Some(decision);
+    }
+
+    /// Held here, for want of an account.
+    pub(super) fn waited(&mut self, time: Duration) {
+        self.waited += time;
+    }
+
     pub(super) fn served_by(&mut self, account: AccountId) {
         if let Some(line) = &mut self.line {
             if line.account.is_some_and(|before| before != account) {
@@ -67,6 +117,7 @@ impl Entry {
             }
             line.account = Some(account);
             // Of an earlier try, nothing reached the client.
+            line.first_byte_ms = None;
             line.first_output_ms = None;
         }
     }
@@ -76,8 +127,16 @@ impl Entry {
         self.line.as_ref()?.account
     }
 
+    /// The answer of the account that is asked has begun.
+    pub(super) fn first_byte(&mut self) {
+        let elapsed = millis(self.started.elapsed());
+        if let Some(line) = &mut self.line {
+            line.first_byte_ms.get_or_insert(elapsed);
+        }
+    }
+
     pub(super) fn first_output(&mut self) {
-        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = millis(self.started.elapsed());
         if let Some(line) = &mut self.line {
             line.first_output_ms.get_or_insert(elapsed);
         }
@@ -86,6 +145,7 @@ impl Entry {
     pub(super) fn completed(&mut self, usage: Option<TokenUsage>) {
         if let Some(line) = &mut self.line {
             line.input_tokens = usage.map(|usage| usage.input);
+            line.cached_tokens = usage.map(|usage| usage.cached);
             line.output_tokens = usage.map(|usage| usage.output);
         }
         self.outcome("completed");
@@ -107,8 +167,16 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if let Some(line) = self.line.take() {
-            self.ledger.0.request(line);
+        if let Some(mut line) = self.line.take() {
+            line.waited_ms = millis(self.waited);
+            self.ledger.0.request(RequestRecord {
+                line,
+                decision: self.decision.take(),
+            });
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

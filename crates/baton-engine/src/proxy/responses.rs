@@ -40,7 +40,7 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, rout
         return guard::refuse(StatusCode::BAD_REQUEST, "The request's body broke off.");
     };
     let who = who(&parts, &body).await;
-    let entry = shared.ledger.open(Transport::Http, &who, shared.desk.now());
+    let entry = shared.ledger.open(Transport::Http, &who, shared.desk.now(), None);
     let trial = Trial::new(who.model.as_deref());
     Exchange {
         shared,
@@ -110,7 +110,8 @@ enum Delivery {
 impl Exchange {
     async fn run(mut self) -> Response<Body> {
         loop {
-            let mut chosen = match serve::next(&self.shared, &self.who, &mut self.trial).await {
+            let next = serve::next(&self.shared, &self.who, &mut self.trial, &mut self.entry);
+            let mut chosen = match next.await {
                 Next::Serve(chosen) => chosen,
                 Next::Later(later) => return self.later(&later),
                 Next::Refuse(reason) => return self.refuse(&reason),
@@ -177,6 +178,7 @@ impl Exchange {
             }
             Err(_) => return failed(Outcome::Broken, SendState::Sent, None),
         };
+        self.entry.first_byte();
         let now = self.shared.desk.now();
         let (parts, body) = answered.into_parts();
         if let Some(reading) = quota_headers::quota(&parts.headers, now) {

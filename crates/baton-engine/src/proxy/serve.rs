@@ -1,6 +1,9 @@
 //! The account for a request's next attempt: chosen, with its credentials, or why there is none.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use baton_core::{
     AccountId, Choice, Effect, Outcome, Pool, Refusal, RefuseReason, Report, Request, SendState, Step, Trial,
@@ -8,7 +11,7 @@ use baton_core::{
 };
 use baton_wire::Facts;
 
-use super::{Shared, asker::Asker};
+use super::{Shared, asker::Asker, ledger::Entry};
 use crate::{
     grants::{Access, GrantError, OwnerAsks},
     vault::VaultError,
@@ -86,8 +89,8 @@ pub(super) enum Later {
     Unreachable(String),
 }
 
-/// Chooses until there is an account whose credentials can be had; short waits are waited out here.
-pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> Next {
+/// Chooses until there is an account whose credentials can be had; short waits are waited out here. `entry` has why.
+pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial, entry: &mut Entry) -> Next {
     let mut changes = shared.desk.changes();
     shared.grants.look_again().await;
     // It alone can mend that, whoever else could serve meanwhile.
@@ -96,8 +99,10 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
     }
     loop {
         changes.mark_unchanged();
-        let decision = shared.desk.route(&who.request(trial));
-        let pick = match decision.choice {
+        let decision = shared.desk.route(&who.request(trial), entry.number());
+        let choice = decision.choice;
+        entry.decided(decision);
+        let pick = match choice {
             Choice::Use {
                 account, generation, ..
             } => Pick { account, generation },
@@ -118,10 +123,12 @@ pub(super) async fn next(shared: &Arc<Shared>, who: &Who, trial: &mut Trial) -> 
                     });
                 }
                 // Whatever changes meanwhile (a switch, an early reset) may end the wait.
+                let since = Instant::now();
                 tokio::select! {
                     () = tokio::time::sleep(real + FIRST_MOMENT) => {}
                     _ = changes.changed() => {}
                 }
+                entry.waited(since.elapsed());
                 continue;
             }
             Choice::Refuse {

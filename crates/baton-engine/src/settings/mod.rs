@@ -82,6 +82,7 @@ impl SettingsFile {
             port: known.port,
             bypass: bypassed,
             preferences,
+            retention: known.retention,
         };
         settings::save(&self.dir, &settings)?;
         *known = settings;
@@ -124,6 +125,9 @@ impl SettingsFile {
                     now.terms_accepted = new.terms_accepted;
                 }
             });
+        }
+        if let Some(ledger) = self.desk.ledger().filter(|_| known.retention != edited.retention) {
+            ledger.retain(edited.retention);
         }
         let (old, new) = (&known.policy, &edited.policy);
         if old == new {

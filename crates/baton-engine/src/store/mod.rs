@@ -13,7 +13,10 @@ use std::{
     fs::OpenOptions,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU32},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::clock::{Clock, SystemClock};
 
+pub use ledger::{EventRecord, Only, RequestRecord, Retention, Sample, Served, WindowHistory};
 pub use pool::restored;
 pub use writer::Writer;
 
@@ -34,6 +38,9 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct Store {
     path: PathBuf,
     connection: Mutex<Connection>,
+    retention_days: AtomicU32,
+    /// By the records' own time, in milliseconds.
+    pruned_at: AtomicI64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +91,10 @@ impl Store {
 
     /// `now` decides what is old enough to be forgotten.
     pub fn open_at(data_dir: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        Self::open_keeping(data_dir, now, Retention::default())
+    }
+
+    pub fn open_keeping(data_dir: &Path, now: Timestamp, retention: Retention) -> Result<Self, StoreError> {
         let path = data_dir.join(FILE);
         let io = |source| StoreError::Io {
             path: path.clone(),
@@ -106,13 +117,18 @@ impl Store {
         }
         .map_err(database)?;
         schema::migrate(&mut connection, &path)?;
-        match ledger::prune(&connection, now) {
+        let tidied = shrinkable(&connection)
+            .and_then(|()| ledger::end_open_stretches(&connection))
+            .and_then(|()| ledger::prune(&connection, retention, now));
+        match tidied {
             Err(error) if no_room(&error) => tracing::warn!(%error, "old records stay for now"),
-            pruned => pruned.map_err(database)?,
+            tidied => tidied.map_err(database)?,
         }
         Ok(Self {
             connection: Mutex::new(connection),
             path,
+            retention_days: AtomicU32::new(retention.days()),
+            pruned_at: AtomicI64::new(now.as_millis()),
         })
     }
 
@@ -127,6 +143,15 @@ impl Store {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A file of before that could be is made so once.
+fn shrinkable(connection: &Connection) -> rusqlite::Result<()> {
+    let vacuum: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    if vacuum == 0 {
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;")?;
+    }
+    Ok(())
 }
 
 /// `alone`: needs no room on the disk, and keeps every other program out as long as it is open.

@@ -47,6 +47,74 @@ const STEPS: &[&str] = &[
     "
     ALTER TABLE accounts ADD COLUMN linked TEXT;
 ",
+    // Hashes are 64 bits; times milliseconds. `explanation` is the content's hash.
+    "
+    DROP INDEX requests_at;
+    ALTER TABLE requests RENAME TO former;
+    CREATE TABLE requests (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        account INTEGER,
+        session INTEGER,
+        thread INTEGER,
+        turn INTEGER,
+        turn_mark TEXT NOT NULL,
+        model TEXT,
+        transport TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        first_byte_ms INTEGER,
+        first_output_ms INTEGER,
+        waited_ms INTEGER NOT NULL,
+        failovers INTEGER NOT NULL,
+        input_tokens INTEGER,
+        cached_tokens INTEGER,
+        output_tokens INTEGER,
+        explanation INTEGER
+    ) STRICT;
+    INSERT INTO requests (id, at, account, turn_mark, model, transport, outcome, first_output_ms, waited_ms, failovers,
+                          input_tokens, output_tokens)
+        SELECT id, at, account, 'new', model, transport, outcome, first_output_ms, 0, failovers, input_tokens,
+               output_tokens
+        FROM former;
+    DROP TABLE former;
+    CREATE INDEX requests_at ON requests (at);
+    CREATE INDEX requests_account ON requests (account, at);
+
+    ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+    ALTER TABLE events ADD COLUMN request INTEGER;
+    ALTER TABLE events ADD COLUMN explanation INTEGER;
+    UPDATE events SET kind = coalesce(json_extract(event, '$.kind.event'), '');
+    CREATE INDEX events_kind ON events (kind, at);
+    CREATE INDEX events_request ON events (request) WHERE request IS NOT NULL;
+
+    CREATE TABLE explanations (id INTEGER PRIMARY KEY, used INTEGER NOT NULL, decision TEXT NOT NULL) STRICT;
+
+    CREATE TABLE windows (
+        id INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL,
+        family TEXT NOT NULL,
+        minutes INTEGER NOT NULL,
+        UNIQUE (account, family, minutes)
+    ) STRICT;
+    CREATE TABLE readings (
+        window INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        used REAL NOT NULL,
+        resets_at INTEGER,
+        source TEXT NOT NULL,
+        PRIMARY KEY (window, at)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE blocked (
+        began INTEGER PRIMARY KEY,
+        ended INTEGER,
+        until INTEGER,
+        why TEXT NOT NULL,
+        request INTEGER,
+        requests INTEGER NOT NULL,
+        asked_last INTEGER NOT NULL
+    ) STRICT;
+",
 ];
 
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -72,6 +140,11 @@ fn run(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), S
     }
     if found > 0 {
         back_up(connection, path, found)?;
+    } else {
+        // Before the first table: what is deleted can be given back to the disk.
+        connection
+            .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+            .map_err(database)?;
     }
     // All steps or none.
     let transaction = connection
@@ -178,6 +251,29 @@ mod tests {
         assert_eq!(version(&connection).unwrap(), 1);
         run(&mut connection, &path, &[ONE, TWO]).unwrap();
         assert_eq!(version(&connection).unwrap(), 2);
+    }
+
+    #[test]
+    fn the_requests_and_events_of_the_second_format_stay() {
+        let (_dir, path, mut connection) = scratch();
+        run(&mut connection, &path, &STEPS[..2]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO requests VALUES (7, 1000, 2, 'a1b2', 'gpt', 'http', 'completed', 95, 0, 12, 3);
+                 INSERT INTO events VALUES (1, 1000, '{\"at\":1000,\"kind\":{\"event\":\"serving\"}}');",
+            )
+            .unwrap();
+        migrate(&mut connection, &path).unwrap();
+        let request: (i64, String, i64) = connection
+            .query_row("SELECT id, outcome, input_tokens FROM requests", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(request, (7, "completed".to_owned(), 12));
+        let kind: String = connection
+            .query_row("SELECT kind FROM events", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(kind, "serving");
     }
 
     #[test]

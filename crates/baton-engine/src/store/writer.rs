@@ -2,22 +2,28 @@
 
 use std::{
     fmt, io, mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use baton_core::{Event, Pool};
+use baton_core::Pool;
 use tokio::sync::{oneshot, watch};
 
-use super::{Store, StoreError};
-use crate::control::protocol::RequestLine;
+use super::{
+    Retention, Store, StoreError,
+    ledger::{Batch, EventRecord, News, RequestRecord},
+};
+use crate::control::protocol::{BlockedTime, ReadingLine};
 
 /// At most this long after it happened, it is on disk.
 const BATCH: Duration = Duration::from_millis(200);
 /// After a failed write (a full disk, …).
 const RETRY: Duration = Duration::from_secs(2);
-/// Waiting to be written; more are dropped and counted.
+/// Waiting to be written, of requests as of readings; more are dropped and counted.
 const MOST_LINES: usize = 8192;
 /// Events are few: this many means that the disk has been failing for long.
 const MOST_EVENTS: usize = 65_536;
@@ -25,6 +31,8 @@ const MOST_EVENTS: usize = 65_536;
 pub struct Writer {
     shared: Arc<Shared>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
+    last_request: AtomicU64,
+    news: Mutex<News>,
 }
 
 struct Shared {
@@ -36,8 +44,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    events: Vec<Event>,
-    lines: Vec<RequestLine>,
+    batch: Batch,
     /// Only the latest counts.
     pool: Option<Pool>,
     flushes: Vec<oneshot::Sender<()>>,
@@ -53,8 +60,8 @@ impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = self.shared.lock();
         f.debug_struct("Writer")
-            .field("events", &queue.events.len())
-            .field("lines", &queue.lines.len())
+            .field("events", &queue.batch.events.len())
+            .field("requests", &queue.batch.requests.len())
             .field("dropped", &queue.dropped)
             .finish_non_exhaustive()
     }
@@ -63,6 +70,7 @@ impl fmt::Debug for Writer {
 impl Writer {
     pub fn start(store: Arc<Store>) -> Result<Self, StoreError> {
         let path = store.path.clone();
+        let last_request = store.last_request()?;
         let shared = Arc::new(Shared {
             store,
             queue: Mutex::default(),
@@ -77,27 +85,70 @@ impl Writer {
         Ok(Self {
             shared,
             thread: Mutex::new(Some(started)),
+            last_request: AtomicU64::new(last_request),
+            news: Mutex::default(),
         })
     }
 
-    pub fn event(&self, event: Event) {
+    /// A new request's number.
+    pub fn next_request(&self) -> u64 {
+        self.last_request.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub fn event(&self, event: impl Into<EventRecord>) {
         self.shared.push(|queue| {
-            if queue.events.len() < MOST_EVENTS {
-                queue.events.push(event);
-            } else {
-                queue.dropped += 1;
+            let full = queue.batch.events.len() >= MOST_EVENTS;
+            queue.dropped += u64::from(full);
+            if !full {
+                queue.batch.events.push(event.into());
             }
         });
     }
 
-    pub fn request(&self, line: RequestLine) {
+    pub fn request(&self, record: RequestRecord) {
         self.shared.push(|queue| {
-            if queue.lines.len() < MOST_LINES {
-                queue.lines.push(line);
-            } else {
-                queue.dropped += 1;
+            let full = queue.batch.requests.len() >= MOST_LINES;
+            queue.dropped += u64::from(full);
+            if !full {
+                queue.batch.requests.push(record);
             }
         });
+    }
+
+    /// Those that say nothing new aren't kept.
+    pub fn readings(&self, lines: Vec<ReadingLine>) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<ReadingLine> = lines.into_iter().filter(|line| news.is(line)).collect();
+        drop(news);
+        if lines.is_empty() {
+            return;
+        }
+        self.shared.push(|queue| {
+            let room = MOST_LINES.saturating_sub(queue.batch.readings.len());
+            queue.dropped += lines.len().saturating_sub(room) as u64;
+            queue.batch.readings.extend(lines.into_iter().take(room));
+        });
+    }
+
+    /// A stretch as it stands by now; it replaces the same one of before.
+    pub fn blocked(&self, time: BlockedTime) {
+        self.shared.push(|queue| {
+            let waiting = &mut queue.batch.blocked;
+            waiting.retain(|known| known.began != time.began);
+            if waiting.len() < MOST_LINES {
+                waiting.push(time);
+            }
+        });
+    }
+
+    /// How long the ledger is kept, from the next record on.
+    pub(crate) fn retain(&self, retention: Retention) {
+        self.shared.store.retain(retention);
+    }
+
+    /// The ledger was deleted: the next reading of each window is news.
+    pub(crate) fn forget_readings(&self) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).forget();
     }
 
     /// Replaces one handed over before that isn't written yet.
@@ -204,8 +255,7 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         let batch = Queue {
-            events: mem::take(&mut queue.events),
-            lines: mem::take(&mut queue.lines),
+            batch: mem::take(&mut queue.batch),
             pool: queue.pool.take(),
             flushes: mem::take(&mut queue.flushes),
             ..Queue::default()
@@ -214,11 +264,10 @@ impl Shared {
     }
 
     fn write(&self, batch: &mut Queue) -> Result<(), StoreError> {
-        if !batch.events.is_empty() || !batch.lines.is_empty() {
-            self.store.append(&batch.events, &batch.lines)?;
+        if !batch.batch.is_empty() {
+            self.store.append(&batch.batch)?;
             // Written: not again, should the pool fail.
-            batch.events.clear();
-            batch.lines.clear();
+            batch.batch = Batch::default();
         }
         batch.pool.as_ref().map_or(Ok(()), |pool| self.store.save(pool))
     }
@@ -258,7 +307,7 @@ impl Drop for Ended<'_> {
 
 impl Queue {
     fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.lines.is_empty() && self.pool.is_none()
+        self.batch.is_empty() && self.pool.is_none()
     }
 
     fn hurried(&self) -> bool {
@@ -268,14 +317,9 @@ impl Queue {
     /// In front of what came meanwhile, as far as there is room.
     fn put_back(&mut self, batch: &mut Self) {
         self.pool = self.pool.take().or(batch.pool.take());
-        batch.events.append(&mut self.events);
-        batch.lines.append(&mut self.lines);
-        self.dropped += batch.events.len().saturating_sub(MOST_EVENTS) as u64;
-        self.dropped += batch.lines.len().saturating_sub(MOST_LINES) as u64;
-        batch.events.truncate(MOST_EVENTS);
-        batch.lines.truncate(MOST_LINES);
-        self.events = mem::take(&mut batch.events);
-        self.lines = mem::take(&mut batch.lines);
+        let mut all = mem::take(&mut batch.batch);
+        self.dropped += all.append(mem::take(&mut self.batch), MOST_LINES, MOST_EVENTS) as u64;
+        self.batch = all;
     }
 }
 
@@ -284,7 +328,10 @@ mod tests {
     use baton_core::{Policy, Strategy, Timestamp};
 
     use super::*;
-    use crate::store::ledger::tests::{event_at, line_at};
+    use crate::store::{
+        Only,
+        ledger::tests::{event_at, record_at},
+    };
 
     fn store(dir: &tempfile::TempDir) -> Arc<Store> {
         Arc::new(Store::open_at(dir.path(), Timestamp::from_secs(0)).unwrap())
@@ -295,7 +342,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let writer = Writer::start(store(&dir)).unwrap();
         writer.event(event_at(1));
-        writer.request(line_at(2));
+        writer.request(record_at(2));
         for _ in 0..100 {
             writer.pool(Pool::new(Policy::default()));
         }
@@ -304,7 +351,7 @@ mod tests {
         writer.pool(last.clone());
         writer.close().await;
         let store = store(&dir);
-        assert_eq!(store.log(10).unwrap().len(), 2);
+        assert_eq!(store.log(10, Only::default()).unwrap().len(), 2);
         assert_eq!(store.load(*last.policy()).unwrap(), last);
         // Closing twice, or flushing what is closed, waits for nobody.
         writer.close().await;
@@ -321,7 +368,7 @@ mod tests {
             .execute_batch("ALTER TABLE requests RENAME TO away")
             .unwrap();
         for secs in 0..9000 {
-            writer.request(line_at(secs));
+            writer.request(record_at(secs));
         }
         writer.flush().await;
         assert!(writer.problem().is_some());
@@ -331,7 +378,7 @@ mod tests {
             .unwrap();
         writer.flush().await;
         assert_eq!(writer.problem(), None);
-        let kept = store.log(10_000).unwrap().len();
+        let kept = store.log(10_000, Only::default()).unwrap().len();
         assert!(kept >= MOST_LINES, "{kept}");
         assert_eq!(writer.dropped(), 9000 - kept as u64);
     }

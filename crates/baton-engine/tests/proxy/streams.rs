@@ -1,7 +1,7 @@
 //! HTTP byte by byte: what is delivered, what is cut, and how much is kept in between.
 
 use baton_core::Eligibility;
-use baton_engine::control::protocol::{Command, LogEntry, Reply};
+use baton_engine::control::protocol::{Command, LogEntry, LogFilter, Reply};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -21,12 +21,13 @@ async fn idle(stage: &Stage) {
 /// Outcomes of the requests so far, the latest first.
 async fn outcomes(stage: &Stage) -> Vec<String> {
     let limit = 100;
-    let Ok(Reply::Log { entries }) = stage.baton.execute(Command::Log { limit }).await else {
+    let only = LogFilter::default();
+    let Ok(Reply::Log { entries }) = stage.baton.execute(Command::Log { limit, only }).await else {
         panic!("no log");
     };
     let outcome = |entry| match entry {
         LogEntry::Request(line) => Some(line.outcome),
-        LogEntry::Event { .. } => None,
+        _ => None,
     };
     entries.into_iter().filter_map(outcome).collect()
 }

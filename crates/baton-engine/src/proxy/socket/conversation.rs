@@ -37,6 +37,8 @@ pub(super) struct Conversation {
     waiting: VecDeque<(Utf8Bytes, Asked)>,
     /// The client has said what isn't understood here: what isn't asked for may be the answer.
     unread: bool,
+    /// The number of the first request.
+    first: Option<u64>,
 }
 
 /// The client is gone, or is told to go.
@@ -55,6 +57,7 @@ pub(super) async fn converse(
     handshake: Handshake,
     client: Socket,
     upstream: Option<Upstream>,
+    first: Option<u64>,
 ) {
     let (client, stream) = client.split();
     let mut inbox = Inbox::new(stream);
@@ -67,6 +70,7 @@ pub(super) async fn converse(
         request: None,
         waiting: VecDeque::new(),
         unread: false,
+        first,
     };
     tokio::select! {
         () = conversation.run(&mut inbox) => {}
@@ -152,7 +156,15 @@ impl Conversation {
         // The handshake names the session; its turn is that of the socket's first frame only.
         let connection = self.handshake.facts.clone().of_connection();
         let asker = Asker::of(&self.handshake.parts.headers);
-        self.request = Some(InFlight::new(&self.shared, frame, asked, connection, asker));
+        let first = self.first.take();
+        self.request = Some(InFlight::new(
+            &self.shared,
+            frame,
+            asked,
+            connection,
+            asker,
+            first,
+        ));
         if self.shared.desk.bypassed() {
             // Its next socket goes with its own sign-in.
             return self.reconnect("bypassed").await;
@@ -204,6 +216,9 @@ impl Conversation {
         else {
             return Ok(());
         };
+        if let Some(request) = &mut self.request {
+            request.entry.first_byte();
+        }
         let what = ws::server(frame.as_str(), self.shared.desk.now());
         match &what {
             What::RateLimits(reading) => self.shared.desk.learn(&mut chosen.pick, reading),

@@ -37,13 +37,14 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// `connection`: what the handshake says of every frame.
+    /// `connection`: what the handshake says of every frame. `number`: what the ledger calls it already.
     pub(super) fn new(
         shared: &Shared,
         frame: Utf8Bytes,
         asked: Asked,
         connection: Facts,
         asker: Asker,
+        number: Option<u64>,
     ) -> Self {
         let who = Who::new(asked.facts.or(connection), asked.answers_tool, asker);
         let handed_over = shared.handed_over.take(&who);
@@ -57,7 +58,9 @@ impl InFlight {
             begun: false,
             delivered: false,
             last: None,
-            entry: shared.ledger.open(Transport::WebSocket, &who, shared.desk.now()),
+            entry: shared
+                .ledger
+                .open(Transport::WebSocket, &who, shared.desk.now(), number),
             who,
             _running: Running::new(shared),
         }

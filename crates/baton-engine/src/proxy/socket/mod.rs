@@ -150,7 +150,9 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, rout
     let asker = Asker::of(&handshake.parts.headers);
     let who = Who::new(handshake.facts.clone(), false, asker);
     let mut trial = Trial::new(who.model.as_deref());
-    let opened = tokio::time::timeout(UPGRADE_WITHIN, open(&shared, handshake, &who, &mut trial)).await;
+    let mut entry = shared.ledger.upgrade();
+    let opening = open(&shared, handshake, &who, &mut trial, &mut entry);
+    let opened = tokio::time::timeout(UPGRADE_WITHIN, opening).await;
     let (upstream, head) = match opened {
         Ok(Opened::Socket(upstream, head)) => (Some(*upstream), head),
         Ok(Opened::PassOn(account, answer)) if may_be_told(answer.parts.status) => {
@@ -167,8 +169,8 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>, rout
         Ok(Opened::PassOn(..) | Opened::Nobody) | Err(_) => (None, HeaderMap::new()),
     };
     let conversing = Arc::clone(&shared);
-    asked.agree(&shared, head, |handshake, client| {
-        converse(conversing, handshake, client, upstream)
+    asked.agree(&shared, head, move |handshake, client| {
+        converse(conversing, handshake, client, upstream, entry.number())
     })
 }
 

@@ -34,7 +34,8 @@ impl Conversation {
             let Some(request) = &mut self.request else {
                 return Ok(());
             };
-            let mut chosen = match serve::next(&self.shared, &request.who, &mut request.trial).await {
+            let next = serve::next(&self.shared, &request.who, &mut request.trial, &mut request.entry);
+            let mut chosen = match next.await {
                 Next::Serve(chosen) => chosen,
                 Next::Later(later) => return self.later(later).await,
                 Next::Refuse(RefuseReason::AllTried) => return self.pass_on().await,

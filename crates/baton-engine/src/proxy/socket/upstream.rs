@@ -15,6 +15,7 @@ use tokio_tungstenite::{
 use super::{
     super::{
         Shared, headers,
+        ledger::Entry,
         responses::{Answer, read_error},
         serve::{self, After, Chosen, Next, Who},
     },
@@ -66,10 +67,11 @@ pub(super) async fn open(
     handshake: &Handshake,
     who: &Who,
     trial: &mut Trial,
+    entry: &mut Entry,
 ) -> Opened {
     let mut last = None;
     loop {
-        let mut chosen = match serve::next(shared, who, trial).await {
+        let mut chosen = match serve::next(shared, who, trial, entry).await {
             Next::Serve(chosen) => chosen,
             Next::Refuse(RefuseReason::AllTried) => return refused(last),
             Next::OwnerRenews => return Opened::OwnerRenews,

@@ -14,14 +14,14 @@ use baton_core::{OnRecovery, Policy, Strategy, policy::LONGEST_WAIT};
 use toml_edit::{Document, Item};
 
 pub use self::save::{save, with_settings};
-use super::files;
+use super::{Retention, files};
 use crate::{
     control::protocol::{About, Appearance, Notifications, Preferences},
     toml,
 };
 
 const FILE: &str = "settings.toml";
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "strategy",
     "on_recovery",
     "wait_for_recovery",
@@ -30,6 +30,7 @@ const KEYS: [&str; 8] = [
     "notifications",
     "appearance",
     "terms_accepted",
+    "retention_days",
 ];
 const WAIT_ALLOWED: &str = "a time from \"0s\" to \"6h\", such as \"90s\", \"1m\" or \"1h 30m\"";
 
@@ -41,6 +42,8 @@ pub struct Settings {
     /// Requests pass with Codex's own sign-in.
     pub bypass: bool,
     pub preferences: Preferences,
+    /// How long the ledger is kept.
+    pub retention: Retention,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +168,18 @@ fn parse(text: &str) -> Result<Settings, Wrong> {
                 let appearance = string(item).and_then(Appearance::from_name);
                 let allowed = "`appearance` must be \"system\", \"light\" or \"dark\"";
                 settings.preferences.appearance = appearance.ok_or_else(|| wrong(allowed.to_owned()))?;
+            }
+            "retention_days" => {
+                let days = item
+                    .as_integer()
+                    .and_then(|days| u32::try_from(days).ok())
+                    .and_then(Retention::of_days);
+                let (least, most) = Retention::ALLOWED.into_inner();
+                settings.retention = days.ok_or_else(|| {
+                    wrong(format!(
+                        "`retention_days` must be a number of days from {least} to {most}"
+                    ))
+                })?;
             }
             unknown => {
                 let span = document
@@ -294,13 +309,14 @@ mod tests {
     #[test]
     fn everything_is_read() {
         let dir = with(
-            "strategy = \"round-robin\"\non_recovery = \"return\"\nwait_for_recovery = \"1h 30m\"\nport = 4000\n",
+            "strategy = \"round-robin\"\non_recovery = \"return\"\nwait_for_recovery = \"1h 30m\"\nport = 4000\nretention_days = 365\n",
         );
         let settings = Settings::load(dir.path()).unwrap();
         assert_eq!(settings.policy.strategy, Strategy::RoundRobin);
         assert_eq!(settings.policy.on_recovery, OnRecovery::Return);
         assert_eq!(settings.policy.wait_for_recovery(), Duration::from_secs(5400));
         assert_eq!(settings.port, Some(4000));
+        assert_eq!(settings.retention.days(), 365);
     }
 
     #[test]
@@ -351,10 +367,15 @@ mod tests {
                 "`appearance` must be \"system\", \"light\" or \"dark\"".to_owned(),
             ),
             (
+                "retention_days = 0",
+                (1, 18),
+                "`retention_days` must be a number of days from 1 to 3660".to_owned(),
+            ),
+            (
                 "port = 4000\nstratgy = \"balanced\"",
                 (2, 1),
                 "there is no setting `stratgy`; there are strategy, on_recovery, wait_for_recovery, port, bypass, \
-                 notifications, appearance, terms_accepted"
+                 notifications, appearance, terms_accepted, retention_days"
                     .to_owned(),
             ),
         ] {
