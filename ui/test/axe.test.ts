@@ -13,7 +13,7 @@ async function findings() {
 test.each(scenarioNames)('axe finds nothing in %s', async (name) => {
   document.documentElement.lang = 'en';
   document.title = 'Baton';
-  for (const place of ['now', 'activity', 'settings']) {
+  for (const place of ['now', 'outlook', 'activity', 'settings']) {
     const { unmount } = open(name, place);
     await settle();
     await settle();

@@ -1,4 +1,4 @@
-// jsdom knows no modal dialogs, no canvas, no scrolling and no pointer capture.
+// jsdom knows no modal dialogs, no canvas, no scrolling, no pointer capture and no sizes.
 HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
   this.open = true;
 };
@@ -9,3 +9,10 @@ HTMLDialogElement.prototype.close ??= function (this: HTMLDialogElement) {
 HTMLCanvasElement.prototype.getContext = () => null;
 Element.prototype.scrollIntoView ??= () => {};
 Element.prototype.setPointerCapture ??= () => {};
+// Nor does it lay anything out: everything is as wide as a large window lets it be.
+globalThis.ResizeObserver ??= class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+Object.defineProperty(HTMLElement.prototype, 'clientWidth', { configurable: true, get: () => 840 });

@@ -15,4 +15,4 @@ export const settle = () => new Promise((resolve) => setTimeout(resolve));
 
 /** What was asked of the engine, but for the page's own looking. */
 export const asked = (host: MockHost) =>
-  host.asked.filter(({ command }) => !['status', 'log', 'why', 'data', 'sign_in_wait'].includes(command));
+  host.asked.filter(({ command }) => !['status', 'log', 'why', 'data', 'forecast', 'timeline', 'replay', 'sign_in_wait'].includes(command));

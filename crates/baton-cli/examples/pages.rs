@@ -88,8 +88,8 @@ mod tests {
                     .unwrap_or_else(|error| panic!("{name}.1: {error}"))
             };
             let (_, above) = path.split_last().expect("a name");
-            // A hyphen is escaped in a page.
-            let reference = format!("baton\\-{}(1)", path.join("\\-"));
+            // Hyphens are escaped in a page.
+            let reference = format!("baton-{}(1)", path.join("-")).replace('-', "\\-");
             assert!(
                 page(above).contains(&reference),
                 "{reference} is not named in {above:?}"

@@ -53,7 +53,7 @@ export function foreseen(now: Snapshot): ForecastView {
 }
 
 export function picture(width: number): Reply {
-  const svg = width >= 800 ? wide : width >= 400 ? middle : narrow;
+  const svg = width >= 800 ? wide : width >= 360 ? middle : narrow;
   const timeline = { from: 0, now: 0, to: 0, ticks: [], lanes: [], switches: [], blocked: [], interruption: null };
   return { reply: 'timeline', timeline, svg };
 }

@@ -153,7 +153,7 @@ fn the_page_s_scenarios_show_what_is_drawn() {
     let mock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ui/src/mock");
     for (width, name) in [
         (280.0, "timeline-narrow.svg"),
-        (400.0, "timeline.svg"),
+        (360.0, "timeline.svg"),
         (840.0, "timeline-wide.svg"),
     ] {
         let look = Look {
