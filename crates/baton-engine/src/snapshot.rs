@@ -38,7 +38,7 @@ pub(crate) fn of(pool: &Pool, now: Timestamp, around: Surroundings) -> Snapshot 
         on_recovery: policy.on_recovery,
         wait_for_recovery_secs: policy.wait_for_recovery().as_secs(),
         active,
-        next: active.and_then(|active| pool.successor(active, now)),
+        next: pool.next(now),
         next_request: choose(pool, &Request::default(), now).choice,
         pinned: pool.pinned(),
         braked: pool.brake().engaged(),

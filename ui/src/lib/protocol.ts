@@ -257,7 +257,7 @@ in_use: boolean, pool: Outlook,
  */
 work_left: number | null, 
 /**
- * Who serves when the account that serves now ends.
+ * As [`Pool::next`] has it.
  */
 next: AccountId | null, 
 /**
@@ -560,7 +560,7 @@ base_urls: BaseUrls | null, upstream: string, strategy: Strategy, on_recovery: O
  */
 active: AccountId | null, 
 /**
- * Who serves when the active account can't.
+ * Who serves when the active account can't, or first where none is active yet.
  */
 next: AccountId | null, 
 /**

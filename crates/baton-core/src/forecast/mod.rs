@@ -40,7 +40,7 @@ pub struct Forecast {
     /// it is more than a week of uninterrupted work.
     #[cfg_attr(feature = "ts", ts(type = "number | null"))]
     pub work_left: Option<u64>,
-    /// Who serves when the account that serves now ends.
+    /// As [`Pool::next`] has it.
     pub next: Option<AccountId>,
     /// Who ends when, and who serves then, up to the interruption or the horizon; at most [`MOST_CHANGES`].
     pub changes: Vec<Change>,

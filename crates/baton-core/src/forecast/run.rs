@@ -30,14 +30,10 @@ pub(super) fn forward(view: &View<'_>) -> Course {
     let mut pool = view.pool.clone();
     pool.settle(now, &mut Vec::new());
     let serving = serves(&pool, now);
-    let next = match serving {
-        Serves::Account(account) | Serves::OnCredits(account) => pool.successor(account, now),
-        _ => None,
-    };
     let mut course = Course {
         pool: Outlook::Resting,
         work_left: None,
-        next,
+        next: pool.next(now),
         changes: Vec::new(),
     };
     if let Serves::Nobody { until } = serving {

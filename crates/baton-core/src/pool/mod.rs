@@ -134,6 +134,23 @@ impl Pool {
             .map(|state| state.account.id)
     }
 
+    /// Who comes next: once the current account can't serve, or, where there is none yet, with the next request. A probe is
+    /// no service.
+    pub fn next(&self, now: Timestamp) -> Option<AccountId> {
+        let current = self.current();
+        let request = Request {
+            tried: current.as_slice(),
+            ..Request::default()
+        };
+        match choose(self, &request, now).choice {
+            Choice::Use {
+                because: Because::Probe,
+                ..
+            } => None,
+            choice => choice.account(),
+        }
+    }
+
     /// Who would serve a new turn that the account in `without` couldn't.
     pub fn successor(&self, without: AccountId, now: Timestamp) -> Option<AccountId> {
         let request = Request {

@@ -373,7 +373,7 @@ pub struct Snapshot {
     pub wait_for_recovery_secs: u64,
     /// Pinned, active, or used last: whom people see as current.
     pub active: Option<AccountId>,
-    /// Who serves when the active account can't.
+    /// Who serves when the active account can't, or first where none is active yet.
     pub next: Option<AccountId>,
     /// What a request would meet now.
     pub next_request: Choice,
