@@ -83,6 +83,14 @@ pub struct RequestLine {
     pub output_tokens: Option<u64>,
 }
 
+impl RequestLine {
+    /// Whose answer the client had, be it in part. What was handed over, or refused by the last account too, had none.
+    pub fn answered_by(&self) -> Option<AccountId> {
+        let answered = self.outcome == "completed" || self.first_output_ms.is_some();
+        self.account.filter(|_| answered)
+    }
+}
+
 /// What a request is to its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

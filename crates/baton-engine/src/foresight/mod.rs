@@ -43,11 +43,11 @@ struct Made {
     view: ForecastView,
 }
 
-/// All by which requests are routed but for the quota itself: once it is another one, a forecast is none.
+/// All by which requests are routed, of the quota what it comes to: once it is another one, a forecast is none.
 #[derive(Clone, Debug, PartialEq)]
 struct Rules {
     policy: Policy,
-    serving: [Option<AccountId>; 3],
+    serving: [Option<AccountId>; 5],
     braked: bool,
     accounts: Vec<(Account, Eligibility)>,
 }
@@ -60,7 +60,13 @@ impl Rules {
         });
         Self {
             policy: *pool.policy(),
-            serving: [pool.active(), pool.pinned(), pool.chosen_by_person()],
+            serving: [
+                pool.active(),
+                pool.pinned(),
+                pool.chosen_by_person(),
+                pool.current(),
+                pool.next(now),
+            ],
             braked: pool.brake().engaged(),
             accounts: accounts.collect(),
         }
@@ -105,7 +111,7 @@ impl Foresight {
     fn forecast(&self) -> Result<ForecastView, StoreError> {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         let (pool, now) = self.desk.read(|pool, now| (pool.clone(), now));
-        past.catch_up(&self.store, now)?;
+        past.catch_up(&self.store, &pool, now)?;
         let forecast = forecast(&pool, past.history(), now);
         let view = worded(forecast, &pool, now);
         let made = Made {

@@ -1,9 +1,9 @@
 //! What forecasts are made from, kept in memory and brought up to date from the ledger.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use baton_core::{
-    AccountId, LimitFamily, Sample, Series, Timestamp, WindowLength,
+    AccountId, LimitFamily, Pool, Sample, Series, Timestamp, WindowLength,
     forecast::{Asked, History},
     replay::weight,
 };
@@ -25,6 +25,8 @@ pub(super) struct Past {
     history: History,
     /// Before it nothing new comes.
     upto: Option<Timestamp>,
+    /// The named limits that were known by then: what they meter isn't in it.
+    named: BTreeSet<Box<str>>,
 }
 
 impl Past {
@@ -32,7 +34,14 @@ impl Past {
         &self.history
     }
 
-    pub(super) fn catch_up(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn catch_up(&mut self, store: &Store, pool: &Pool, now: Timestamp) -> Result<(), StoreError> {
+        let named = named(pool);
+        if self.named != named {
+            *self = Self {
+                named,
+                ..Self::default()
+            };
+        }
         let oldest = now.before(LOOKS_BACK);
         // A clock that was set back begins anew.
         let from = self
@@ -57,7 +66,8 @@ impl Past {
             let new = samples(&read).filter(|sample| known.is_none_or(|known| sample.at > known));
             series.samples.extend(new);
         }
-        let lines = store.requests(from, now)?;
+        let mut lines = store.requests(from, now)?;
+        lines.retain(|line| counts(line, pool));
         self.history.asked.extend(asked(&lines));
         self.upto = Some(now);
         Ok(())
@@ -88,6 +98,18 @@ pub(super) fn samples(read: &WindowHistory) -> impl Iterator<Item = Sample> {
     })
 }
 
+fn named(pool: &Pool) -> BTreeSet<Box<str>> {
+    let limits = pool.accounts().iter().flat_map(|state| &state.quota.limits);
+    let named = limits.filter(|limit| limit.family != LimitFamily::General);
+    named.filter_map(|limit| limit.name.clone()).collect()
+}
+
+/// It is work, and the general limit meters it: a prewarm is nobody's work, and a named limit has a quota of its own.
+pub(super) fn counts(line: &RequestLine, pool: &Pool) -> bool {
+    let model = line.model.as_deref();
+    line.turn != TurnMark::Prewarm && model.is_none_or(|model| pool.family_of(model) == LimitFamily::General)
+}
+
 /// How much it was; `None`: the answer didn't say.
 pub(super) fn units(line: &RequestLine) -> Option<f64> {
     Some(weight(
@@ -97,16 +119,15 @@ pub(super) fn units(line: &RequestLine) -> Option<f64> {
     ))
 }
 
-/// Those that were served and cost something. One of unknown size counts as the usual one of these.
+/// Those that were served. One of unknown size counts as the usual one of these.
 fn asked(lines: &[RequestLine]) -> impl Iterator<Item = Asked> {
-    let served = |line: &&RequestLine| line.turn != TurnMark::Prewarm && line.account.is_some();
-    let mut known: Vec<f64> = lines.iter().filter(served).filter_map(units).collect();
+    let mut known: Vec<f64> = lines.iter().filter_map(units).collect();
     known.sort_by(f64::total_cmp);
     let usual = known.get(known.len() / 2).copied().unwrap_or(1.0);
-    lines.iter().filter(served).filter_map(move |line| {
+    lines.iter().filter_map(move |line| {
         Some(Asked {
             at: line.at,
-            account: line.account?,
+            account: line.answered_by()?,
             weight: units(line).unwrap_or(usual),
         })
     })

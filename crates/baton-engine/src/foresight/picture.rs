@@ -169,7 +169,7 @@ fn tracks(
 /// Neighbouring stretches are one.
 fn spans(served: &[Served], account: AccountId, resolution: Duration, now: Timestamp) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
-    for stretch in served.iter().filter(|stretch| stretch.account == Some(account)) {
+    for stretch in served.iter().filter(|stretch| stretch.account == account) {
         let to = (stretch.from + resolution).min(now);
         match spans.last_mut() {
             Some(last) if last.to >= stretch.from => last.to = to,

@@ -7,6 +7,7 @@ mod connected;
 mod doctor;
 mod drain;
 mod faults;
+mod foresight;
 mod guard;
 mod history;
 mod linked;

@@ -28,13 +28,11 @@ pub struct Sample {
     pub source: Source,
 }
 
-/// How many requests an account had after a moment, for as long as was asked for.
+/// An account answered requests after a moment, within as long as was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Served {
     pub from: Timestamp,
-    /// `None`: nobody could serve them.
-    pub account: Option<AccountId>,
-    pub requests: u64,
+    pub account: AccountId,
 }
 
 /// At least a millisecond.
@@ -93,7 +91,7 @@ impl Store {
         })
     }
 
-    /// For each stretch of `resolution` in which there were requests, whom they went to.
+    /// The stretches of `resolution` in which requests were answered ([`RequestLine::answered_by`]), and by whom.
     pub fn served(
         &self,
         from: Timestamp,
@@ -103,18 +101,15 @@ impl Store {
         let step = millis(resolution);
         let (from, to) = (from.as_millis(), to.as_millis());
         self.with(|connection| {
-            let mut last = connection.prepare_cached(
-                "SELECT at FROM requests WHERE account IS ?1 AND at <= ?2 ORDER BY at DESC LIMIT 1",
-            )?;
-            let mut count = connection.prepare_cached(
-                "SELECT COUNT(*) FROM requests WHERE account IS ?1 AND at > ?2 AND at <= ?3",
-            )?;
+            let mut last = connection.prepare_cached(&format!(
+                "SELECT at FROM requests WHERE account = ?1 AND at <= ?2 AND {} ORDER BY at DESC LIMIT 1",
+                rows::ANSWERED
+            ))?;
             let mut next =
                 connection.prepare_cached("SELECT MIN(account) FROM requests WHERE account > ?1")?;
             let mut all = Vec::new();
-            // Those that nobody could serve are nobody's.
-            let mut account: Option<u32> = None;
-            loop {
+            let mut before = -1;
+            while let Some(account) = next.query_row([before], |row| row.get::<_, Option<u32>>(0))? {
                 let mut until = to;
                 while let Some(at) = last
                     .query_row(params![account, until], |row| row.get::<_, i64>(0))
@@ -123,19 +118,13 @@ impl Store {
                     let Some(begins) = stretch_begins(Timestamp::from_millis(at), from, step) else {
                         break;
                     };
-                    let requests: i64 = count.query_row(params![account, begins, until], |row| row.get(0))?;
                     all.push(Served {
                         from: Timestamp::from_millis(begins),
-                        account: account.map(AccountId::new),
-                        requests: u64::try_from(requests).unwrap_or(0),
+                        account: AccountId::new(account),
                     });
                     until = begins;
                 }
-                let after = account.map_or(-1, i64::from);
-                account = next.query_row([after], |row| row.get(0))?;
-                if account.is_none() {
-                    break;
-                }
+                before = i64::from(account);
             }
             all.sort_by_key(|served| (served.from, served.account));
             Ok(all)

@@ -67,6 +67,9 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Option<(Event, Option<u64
 
 // === requests ===
 
+/// As [`RequestLine::answered_by`] has it.
+pub(super) const ANSWERED: &str = "(outcome = 'completed' OR first_output_ms IS NOT NULL)";
+
 pub(super) const REQUEST: &str = "id, at, account, session, thread, turn, turn_mark, model, transport, outcome, \
                                   first_byte_ms, first_output_ms, waited_ms, failovers, input_tokens, cached_tokens, \
                                   output_tokens";

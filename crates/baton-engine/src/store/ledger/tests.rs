@@ -401,13 +401,45 @@ fn stretches_of_time_have_what_lies_in_them() {
     );
     assert_eq!(store.blocked(at(50), at(90)).unwrap(), [blocked_at(0)]);
     assert_eq!(store.blocked(at(110), at(900)).unwrap(), [blocked_at(100), open]);
-    let served: Vec<(i64, u64)> = store
-        .served(at(0), at(100), Duration::from_secs(50))
-        .unwrap()
+}
+
+#[test]
+fn who_served_when_is_told_by_the_answers_that_the_client_had() {
+    let (_dir, store) = store();
+    let line = |secs, outcome: &str, first_output_ms| RequestLine {
+        outcome: outcome.to_owned(),
+        first_output_ms,
+        ..line_at(secs)
+    };
+    let nobodys = RequestLine {
+        account: None,
+        ..line(360, "refused", None)
+    };
+    let lines = [
+        line(10, "completed", Some(1)),
+        line(20, "completed", None),
+        line(70, "handed_over", None),
+        line(120, "cut_after_output", Some(1)),
+        line(170, "refused", None),
+        line(220, "client_left", None),
+        line(230, "client_left", Some(1)),
+        line(260, "client_left", None),
+        nobodys,
+    ];
+    let records = lines.iter().map(|line| record(line.clone(), None));
+    store.append(&batch(&[], records.collect())).unwrap();
+    let served = store.served(at(0), at(400), Duration::from_secs(50)).unwrap();
+    let mut answered: Vec<_> = lines
         .iter()
-        .map(|served| (served.from.as_millis() / 1000, served.requests))
+        .filter_map(|line| {
+            let account = line.answered_by()?;
+            let from = at(line.at.as_millis() / 1000 / 50 * 50);
+            Some(Served { from, account })
+        })
         .collect();
-    assert_eq!(served, [(0, 3), (50, 1)]);
+    answered.dedup();
+    assert_eq!(answered.len(), 3);
+    assert_eq!(served, answered);
 }
 
 #[test]
