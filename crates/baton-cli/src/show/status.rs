@@ -30,8 +30,12 @@ pub(crate) fn status(snapshot: &Snapshot, running: bool, next_request: &str, sty
     } else {
         out.push_str(&accounts(snapshot, style));
         let _ = writeln!(out, "\nNext request: {next_request}");
-        if let Some(forecast) = &snapshot.forecast {
-            let _ = writeln!(out, "{}", forecast.said);
+        // In a bypass no account of these serves.
+        if let Some(forecast) = &snapshot.forecast
+            && forecast.is_known()
+            && !snapshot.bypassed
+        {
+            let _ = writeln!(out, "Forecast: {}", forecast.said);
         }
         for view in &snapshot.accounts {
             if let Some(path) = &view.linked {

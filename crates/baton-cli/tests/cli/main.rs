@@ -7,6 +7,8 @@ mod demo;
 #[cfg(unix)]
 mod doctor;
 #[cfg(unix)]
+mod foresight;
+#[cfg(unix)]
 mod keychain;
 mod offline;
 mod serving;

@@ -1,10 +1,10 @@
 //! A comparison in a sentence. Never a promise: it says what would have been.
 
 use super::{Basis, Comparison, Verdict};
-use crate::{AccountId, explain::Words};
+use crate::{AccountId, Strategy, explain::Words};
 
 pub fn sentence(comparison: &Comparison, words: &dyn Words) -> String {
-    let present = comparison.present;
+    let present = name(comparison.present);
     let time = time(comparison);
     let verdict = match comparison.verdict {
         Verdict::TooLittle => {
@@ -20,7 +20,8 @@ pub fn sentence(comparison: &Comparison, words: &dyn Words) -> String {
             interruptions_fewer,
             sure,
         } => format!(
-            "{time} {strategy} would have blocked you {} less than {present}, with {}{}.",
+            "{time} {} would have blocked you {} less than {present}, with {}{}.",
+            name(strategy),
             length(minutes_less),
             interruptions(interruptions_fewer),
             agreed(sure)
@@ -29,7 +30,7 @@ pub fn sentence(comparison: &Comparison, words: &dyn Words) -> String {
             "{time} no strategy would have blocked you less than {present}, which you use{}.",
             agreed(sure)
         ),
-        Verdict::CannotTell { strategy, sure, .. } if strategy == present => format!(
+        Verdict::CannotTell { strategy, sure, .. } if strategy == comparison.present => format!(
             "{time} no strategy would have blocked you less than {present}, but that may be chance ({}): the data can't \
              tell which is best for you.",
             share(sure)
@@ -39,8 +40,9 @@ pub fn sentence(comparison: &Comparison, words: &dyn Words) -> String {
             minutes_less,
             sure,
         } => format!(
-            "{time} {strategy} would have blocked you {} less than {present}, but that may be chance ({}): the data \
-             can't tell which is better for you.",
+            "{time} {} would have blocked you {} less than {present}, but that may be chance ({}): the data can't \
+             tell which is better for you.",
+            name(strategy),
             length(minutes_less),
             share(sure)
         ),
@@ -71,6 +73,11 @@ pub fn sentence(comparison: &Comparison, words: &dyn Words) -> String {
             said
         }
     }
+}
+
+/// Within a sentence.
+fn name(strategy: Strategy) -> String {
+    strategy.title().to_lowercase()
 }
 
 fn time(comparison: &Comparison) -> String {

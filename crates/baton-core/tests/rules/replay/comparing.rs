@@ -210,3 +210,27 @@ fn where_thresholds_are_set_the_same_is_shown_without_them() {
         );
     }
 }
+
+#[test]
+fn strategies_are_called_as_people_call_them() {
+    let names = |strategy, present| {
+        let mut comparison = compared(&trace(2, days(6, 60.0)), present);
+        comparison.verdict = Verdict::Better {
+            strategy,
+            minutes_less: 75.0,
+            interruptions_fewer: 3,
+            sure: Some(0.95),
+        };
+        said(&comparison)
+    };
+    assert_eq!(
+        names(Strategy::SoonestReset, Strategy::Sequential),
+        "In the last 6 days soonest reset would have blocked you 1 h 15 min less than sequential (drain first), with 3 fewer \
+         interruptions (so in 95 % of redrawn histories)."
+    );
+    let said = names(Strategy::RoundRobin, Strategy::Affinity);
+    assert!(
+        said.contains(" round robin would ") && said.contains(" than affinity,"),
+        "{said}"
+    );
+}
