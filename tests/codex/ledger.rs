@@ -1,8 +1,8 @@
 //! What the ledger says of the real CLI's requests is what the service says of them, request by request.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use baton_core::{AccountId, EventKind};
+use baton_core::{AccountId, Event, EventKind, Timestamp};
 use baton_engine::control::protocol::{
     BlockedTime, Command, LogEntry, LogFilter, LogKind, Reply, RequestLine, Transport, TurnMark,
 };
@@ -10,6 +10,9 @@ use baton_sim::Entry;
 use serde_json::Value;
 
 use crate::stage::{BOTH, On, Stage, answer_to, two};
+
+/// Between turns: a picture tells them apart.
+const PAUSE: Duration = Duration::from_secs(900);
 
 /// A request that was answered, as both can tell it.
 #[derive(Debug, PartialEq)]
@@ -134,8 +137,10 @@ async fn the_ledger_agrees_with_the_service_request_by_request() {
         for prompt in ["one", "two", "three"] {
             let asked = format!("{prompt} [tool: echo was here | tee -a traces]");
             stage.codex(&asked).await.answered(&answer_to(prompt));
+            stage.sim.clock().advance(PAUSE);
         }
         stage.codex("four").await.answered(&answer_to("four"));
+        stage.sim.clock().advance(PAUSE);
         stage
             .codex
             .resume("--last", "five")
@@ -157,7 +162,10 @@ async fn the_ledger_agrees_with_the_service_request_by_request() {
             assert!(line.first_output_ms.is_some(), "{on:?}: {line:?}");
         }
         switch_is_explained(&stage, on, &lines).await;
+        stage.sim.clock().advance(PAUSE);
         nobody_is_left(&stage, on).await;
+        timeline_agrees(&stage, on).await;
+        one_log_has_all(&stage, on).await;
         stage.all_in_order();
     }
 }
@@ -217,4 +225,107 @@ async fn nobody_is_left(stage: &Stage, on: On) {
     assert!(more <= 1, "{on:?}: {more}");
     let json: Value = serde_json::to_value(&refused).expect("JSON");
     assert!(!json.to_string().contains("on nobody"), "no content");
+}
+
+/// The timeline's stretches are where the service has answers of the account, and nowhere else; its switches and blocked
+/// stretches are the log's.
+async fn timeline_agrees(stage: &Stage, on: On) {
+    let (days, width) = (1, Some(800));
+    let Ok(Reply::Timeline { timeline, svg }) = stage.baton.execute(Command::Timeline { days, width }).await
+    else {
+        panic!("{on:?}: no timeline")
+    };
+    // As finely as a day is drawn, and as long as an answer takes to come.
+    let near = Duration::from_secs(86_400 / 600 + 60);
+    let answers = stage
+        .sim
+        .log()
+        .find(|entry| entry.generates() && entry.completed());
+    for lane in &timeline.lanes {
+        let own = answers
+            .iter()
+            .filter(|entry| entry.account.as_deref() == Some(&lane.label));
+        let times: Vec<_> = own.map(|entry| Timestamp::from_millis(entry.at_millis)).collect();
+        assert!(!times.is_empty(), "{on:?}");
+        for at in &times {
+            let shown = lane
+                .served
+                .iter()
+                .any(|span| span.from.before(near) <= *at && *at <= span.to + near);
+            assert!(shown, "{on:?}: {at:?} {lane:#?}");
+        }
+        for edge in lane.served.iter().flat_map(|span| [span.from, span.to]) {
+            let told = times.iter().any(|at| at.since(edge).max(edge.since(*at)) <= near);
+            assert!(told, "{on:?}: {edge:?} {lane:#?} {times:?}");
+        }
+    }
+
+    let switches: Vec<_> = log(stage, LogKind::Switches)
+        .await
+        .into_iter()
+        .map(|entry| match entry {
+            LogEntry::Event {
+                event:
+                    Event {
+                        at,
+                        kind: EventKind::Switched(switch),
+                    },
+                ..
+            } => (at, switch.from, switch.to),
+            other => panic!("{on:?}: {other:?}"),
+        })
+        .collect();
+    let marks: Vec<_> = timeline
+        .switches
+        .iter()
+        .map(|mark| (mark.at, mark.from, mark.to))
+        .collect();
+    assert_eq!(
+        marks, switches,
+        "{on:?}: nothing else is expected, for nobody is left"
+    );
+    let of_b = |entry: &&Entry| entry.account.as_deref() == Some("b");
+    let first_of_b = answers.iter().find(of_b).expect("an answer of B's");
+    let last_of_a = answers.iter().rfind(|entry| !of_b(entry)).expect("one of A's");
+    let (switched, ..) = *switches.last().expect("a switch");
+    assert!(
+        (last_of_a.at_millis..=first_of_b.ended_millis.expect("it is over")).contains(&switched.as_millis()),
+        "{on:?}: {switched:?} {last_of_a:?} {first_of_b:?}"
+    );
+
+    let stretches: Vec<_> = log(stage, LogKind::Blocked)
+        .await
+        .into_iter()
+        .map(|entry| match entry {
+            LogEntry::Blocked(time) => (time.began, time.ended),
+            other => panic!("{on:?}: {other:?}"),
+        })
+        .collect();
+    let shown: Vec<_> = timeline.blocked.iter().map(|time| (time.from, time.to)).collect();
+    assert_eq!(shown, stretches, "{on:?}");
+    let last = answers.last().expect("an answer");
+    assert!(
+        shown[0].0.as_millis() > last.at_millis,
+        "{on:?}: {shown:?} {last:?}"
+    );
+
+    let svg = svg.expect("a picture");
+    for said in ["Switched from a to b, ", "Blocked "] {
+        assert!(svg.contains(said), "{on:?}: {said}: {svg}");
+    }
+}
+
+/// What the window shows, all kinds in one, is each kind's lines in the order of time.
+async fn one_log_has_all(stage: &Stage, on: On) {
+    let only = LogFilter::default();
+    let Ok(Reply::Log { entries: all }) = stage.baton.execute(Command::Log { limit: 1000, only }).await
+    else {
+        panic!("{on:?}: no log")
+    };
+    for kind in [LogKind::Requests, LogKind::Switches, LogKind::Blocked] {
+        let of_kind = log(stage, kind).await;
+        let count = all.iter().filter(|entry| of_kind.contains(entry)).count();
+        assert_eq!(count, of_kind.len(), "{on:?} {kind:?}");
+        assert!(!of_kind.is_empty(), "{on:?} {kind:?}");
+    }
 }
