@@ -214,7 +214,7 @@ fn a_replay_says_which_strategy_and_ends_with_one_line_of_all_five() {
     let text = place.baton(&["replay"]).fine();
     in_words(&text);
     assert!(
-        text.starts_with("Nothing is recorded of you yet. In a made-up working week"),
+        text.starts_with("Too little is recorded of you yet. In a made-up working week"),
         "{text}"
     );
     assert!(

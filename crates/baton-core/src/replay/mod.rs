@@ -5,7 +5,7 @@
 //! - [`capacity`]: what a unit of work costs each window; [`trace`]: both together, ready to run
 //! - [`run`]: one strategy's outcome; [`compare`]: all five, which is best, and how sure that is; [`words`]: the same in
 //!   a sentence
-//! - [`week`]: a made-up working week, where nothing is recorded yet
+//! - [`week`]: a made-up working week, where too little is recorded yet
 
 pub mod capacity;
 pub mod compare;

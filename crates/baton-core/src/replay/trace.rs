@@ -22,7 +22,7 @@ use crate::{
 #[cfg_attr(feature = "ts", ts(rename = "ReplayBasis"))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Basis {
-    /// A made-up working week: nothing is recorded yet.
+    /// A made-up working week: too little is recorded yet to tell what a request costs.
     BuiltIn,
     Recorded {
         /// What a request costs them isn't known: taken to be as on the others, as if on equal plans.

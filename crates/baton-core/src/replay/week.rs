@@ -1,4 +1,4 @@
-//! Made-up working weeks on two equal accounts, the same every time: shown, marked as such, where nothing is recorded
+//! Made-up working weeks on two equal accounts, the same every time: shown, marked as such, where too little is recorded
 //! yet, and run by the benchmark. Nobody measured them; they are of somebody whose two accounts just about last a week.
 
 use std::time::Duration;

@@ -82,7 +82,7 @@ fn name(strategy: Strategy) -> String {
 
 fn time(comparison: &Comparison) -> String {
     if comparison.basis == Basis::BuiltIn {
-        return "Nothing is recorded of you yet. In a made-up working week with two equal accounts,"
+        return "Too little is recorded of you yet. In a made-up working week with two equal accounts,"
             .to_owned();
     }
     let hours = comparison.to.since(comparison.from).as_secs_f64() / 3600.0;

@@ -185,7 +185,7 @@ fn a_made_up_week_is_called_that_and_nothing_is_said_of_how_sure_it_is() {
     let said = said(&comparison);
     assert!(
         said.starts_with(
-            "Nothing is recorded of you yet. In a made-up working week with two equal accounts, "
+            "Too little is recorded of you yet. In a made-up working week with two equal accounts, "
         ) && said.ends_with(" Yours may be quite different."),
         "{said}"
     );
