@@ -38,7 +38,7 @@ pub enum Command {
     Guard,
     /// Shows the window of the Baton that runs
     Window {
-        /// Where in it: `now`, `activity`, `settings`, or `account/` and its number
+        /// Where in it: `now`, `outlook`, `activity`, `settings`, or `account/` and its number
         #[arg(long, default_value_t)]
         place: Place,
         /// Why there is no Baton

@@ -97,7 +97,8 @@ fn about_active(entries: &mut Vec<Entry>, view: &View, snapshot: &Snapshot) {
         && forecast.is_known()
         && !snapshot.bypassed
     {
-        entries.push(Entry::Note(shortened(&forecast.said)));
+        let said = shortened(&forecast.said);
+        entries.push(Entry::action(Action::Open(Place::Outlook), said));
     }
     if snapshot.accounts.len() > 1 {
         // Where nobody is active yet, the next request decides.
@@ -235,10 +236,14 @@ fn line(account: &AccountView) -> String {
 
 #[cfg(test)]
 mod tests {
-    use baton_core::Refusal;
+    use baton_core::{
+        Forecast, Refusal,
+        forecast::{Basis, Outlook, When},
+    };
+    use baton_engine::control::protocol::ForecastView;
 
     use super::*;
-    use crate::view::samples::{account, exhausted, pool, snapshot, window};
+    use crate::view::samples::{NOW, account, exhausted, pool, snapshot, window};
 
     fn two() -> Vec<AccountView> {
         vec![
@@ -397,6 +402,61 @@ mod tests {
                 &Action::Connect(false),
             ]
         );
+    }
+
+    fn forecast(pool: Outlook, said: &str) -> Box<ForecastView> {
+        Box::new(ForecastView {
+            forecast: Forecast {
+                at: NOW,
+                in_use: true,
+                pool,
+                work_left: None,
+                next: None,
+                changes: Vec::new(),
+                accounts: Vec::new(),
+                basis: Basis::default(),
+            },
+            said: said.to_owned(),
+            expected: Vec::new(),
+            rests_on: String::new(),
+        })
+    }
+
+    #[test]
+    fn how_long_it_goes_on_is_said_where_it_is_known_and_leads_to_the_outlook() {
+        let said = "Uninterrupted until about 16:40 (between 16:10 and 17:30)";
+        let until = Outlook::Until(When {
+            earliest: NOW,
+            likely: Some(NOW),
+            latest: Some(NOW),
+        });
+        let mut snapshot = snapshot(two());
+        snapshot.forecast = Some(forecast(until, said));
+        let shown = entries(&View::Pool(Box::new(snapshot.clone())), None);
+        let wanted = Entry::action(Action::Open(Place::Outlook), said);
+        assert!(shown.contains(&wanted), "{shown:?}");
+
+        let mut bypassed = snapshot.clone();
+        bypassed.bypassed = true;
+        let mut unknown = snapshot;
+        let nothing = Outlook::Unknown {
+            account: None,
+            from: NOW,
+        };
+        unknown.forecast = Some(forecast(nothing, "Unknown"));
+        for without in [bypassed, unknown] {
+            let shown = entries(&View::Pool(Box::new(without)), None);
+            let outlook = |entry: &Entry| {
+                matches!(
+                    entry,
+                    Entry::Action {
+                        action: Action::Open(Place::Outlook),
+                        ..
+                    }
+                )
+            };
+            assert!(!shown.iter().any(outlook), "{shown:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::program;
 pub enum Place {
     #[default]
     Now,
+    Outlook,
     Activity,
     Settings,
     Account(AccountId),
@@ -34,6 +35,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Now => f.write_str("now"),
+            Self::Outlook => f.write_str("outlook"),
             Self::Activity => f.write_str("activity"),
             Self::Settings => f.write_str("settings"),
             Self::Account(id) => write!(f, "account/{id}"),
@@ -48,11 +50,14 @@ impl FromStr for Place {
         let account = |id: &str| id.parse().map(AccountId::new).ok().map(Self::Account);
         match text {
             "now" => Some(Self::Now),
+            "outlook" => Some(Self::Outlook),
             "activity" => Some(Self::Activity),
             "settings" => Some(Self::Settings),
             other => other.strip_prefix("account/").and_then(account),
         }
-        .ok_or_else(|| "it must be `now`, `activity`, `settings` or `account/` and a number".to_owned())
+        .ok_or_else(|| {
+            "it must be `now`, `outlook`, `activity`, `settings` or `account/` and a number".to_owned()
+        })
     }
 }
 
@@ -97,6 +102,7 @@ mod tests {
     fn a_place_comes_back_as_it_was_written() {
         for place in [
             Place::Now,
+            Place::Outlook,
             Place::Activity,
             Place::Settings,
             Place::Account(AccountId::new(7)),

@@ -13,6 +13,7 @@ use crate::stage::{PATIENCE, Stage, on_a_screen, until};
 
 mod accounts;
 mod keyboard;
+mod outlook;
 mod settings;
 mod troubles;
 

@@ -18,7 +18,7 @@ export interface Host {
   why(): Promise<string | null>;
   /** The person's folder. */
   home(): Promise<string>;
-  /** Where a notification wants the window to open: `''`, `now`, `activity`, `settings`, `account/3`. */
+  /** Where a notification wants the window to open: `''`, `now`, `outlook`, `activity`, `settings`, `account/3`. */
   place(): Promise<string>;
 }
 

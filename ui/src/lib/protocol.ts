@@ -168,7 +168,7 @@ label: string, way: SignInWay, } | { "command": "sign_in_wait", id: number,
  */
 seen: number, } | { "command": "sign_in_paste", id: number, address: Pasted, } | { "command": "sign_in_cancel", id: number, } | { "command": "remove", account: string, } | { "command": "rename", account: string, label: string, } | { "command": "move", account: string, position: number, } | { "command": "skip", account: string, skipped: boolean, } | { "command": "use_credits", account: string, on: boolean, } | { "command": "threshold", account: string | null, window: WindowLength | null, at: Percent, reserve: boolean | null, } | { "command": "bypass", on: boolean, } | { "command": "connect_codex", home: string | null, mode: Mode | null, } | { "command": "disconnect_codex", home: string | null, } | { "command": "look_at_codex" } | { "command": "set_notification", about: About, on: boolean, } | { "command": "set_appearance", appearance: Appearance, } | { "command": "accept_terms" } | { "command": "data" } | { "command": "export", path: string, format: ExportFormat, } | { "command": "delete_history" } | { "command": "watch" } | { "command": "renew_secret" } | { "command": "watch_from_window" } | { "command": "show_window", 
 /**
- * Where in it: `now`, `activity`, `settings`, or `account/` and its number.
+ * Where in it: `now`, `outlook`, `activity`, `settings`, or `account/` and its number.
  */
 place: string, } | { "command": "stop" } | { "command": "stop_now" };
 

@@ -205,7 +205,7 @@ pub enum Command {
     WatchFromWindow,
     /// The window that watches comes to the front; an error where none does.
     ShowWindow {
-        /// Where in it: `now`, `activity`, `settings`, or `account/` and its number.
+        /// Where in it: `now`, `outlook`, `activity`, `settings`, or `account/` and its number.
         place: String,
     },
     /// Ends Baton: running requests are drained.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use baton_core::{
-    AccountId, AccountState, Eligibility, Event, EventKind, Forecast, LimitFamily, Pool, Timestamp,
+    AccountId, AccountState, Eligibility, Event, EventKind, Forecast, LimitFamily, Percent, Pool, Timestamp,
     WindowLength, explain,
     forecast::{Depletion, Outlook},
-    timeline::{Blocked, Expected, Lane, Look, Span, SwitchMark, Timeline, Track, stretches, svg},
+    timeline::{Blocked, Expected, Lane, Level, Look, Span, SwitchMark, Timeline, Track, stretches, svg},
 };
 
 use super::{Foresight, past::samples};
@@ -15,6 +15,8 @@ use crate::{
     words::{PoolWords, ticks},
 };
 
+/// Resets of one window, as two sources tell it.
+const A_LITTLE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 /// So many points a lane: more than that no screen shows apart.
 const POINTS: u32 = 600;
@@ -51,12 +53,19 @@ fn gather(
     // A window that has begun before shows from its beginning.
     let readings = store.readings(from.before(longest(pool)), now, resolution)?;
     let served = store.served(from, now, resolution)?;
+    let events = store.events(from.before(longest(pool)), now)?;
     let lanes = pool.accounts().iter().map(|state| Lane {
         account: state.account.id,
         label: state.account.label.to_string(),
         said: said(state, pool, now),
         served: spans(&served, state.account.id, resolution, now),
-        tracks: tracks(state, &readings, forecast, pool.current(), from, now),
+        tracks: {
+            let mut tracks = tracks(state, &readings, forecast, pool.current(), from, now);
+            for (at, until) in limits(&events, state.account.id) {
+                tracks.iter_mut().for_each(|track| fill(track, at, until));
+            }
+            tracks
+        },
     });
     let past = store.switches(from, now)?.into_iter();
     let past = past.filter_map(|(event, _)| mark(&event));
@@ -164,6 +173,35 @@ fn tracks(
         .collect();
     tracks.sort_by_key(|track| track.length);
     tracks
+}
+
+/// When the account's limit was reached, and until when.
+fn limits(events: &[Event], id: AccountId) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+    events.iter().filter_map(move |event| match &event.kind {
+        EventKind::StateChanged {
+            account,
+            to: Eligibility::Exhausted {
+                until: Some(until), ..
+            },
+            ..
+        } if *account == id => Some((event.at, *until)),
+        _ => None,
+    })
+}
+
+/// The last reading was taken before the request that the limit refused: the window that resets then is used up.
+fn fill(track: &mut Track, at: Timestamp, until: Timestamp) {
+    let refused = track.stretches.iter_mut().find(|stretch| {
+        stretch.from <= at
+            && stretch
+                .resets_at
+                .is_some_and(|reset| reset.since(until).max(until.since(reset)) <= A_LITTLE)
+    });
+    if let Some(stretch) = refused {
+        let later = stretch.levels.partition_point(|level| level.at <= at);
+        let used = Percent::FULL;
+        stretch.levels.insert(later, Level { at, used });
+    }
 }
 
 /// Neighbouring stretches are one.
