@@ -207,10 +207,7 @@ async fn serve(
         changes.mark_unchanged();
         let happened = so_far(&mut events);
         let snapshot = engine.look().await;
-        let foretold = snapshot
-            .forecast
-            .as_ref()
-            .is_some_and(|forecast| forecast.is_known());
+        let foretold = is_foretold(&snapshot);
         ends.show(happened, snapshot);
         tokio::select! {
             () = tokio::time::sleep(FORETOLD_ANEW), if foretold => {}
@@ -256,8 +253,10 @@ async fn look(data_dir: &Path, ends: &mut Ends) {
         Err(error) => return tracing::warn!(%error, "Baton cannot be watched"),
     };
     let mut happened = Vec::new();
+    let mut foretold = false;
     loop {
         tokio::select! {
+            () = tokio::time::sleep(FORETOLD_ANEW), if foretold => {}
             Some(ask) = ends.asked.recv() => {
                 let answer = asking.call(ask.command.clone()).await;
                 ask.answer(answer);
@@ -273,7 +272,10 @@ async fn look(data_dir: &Path, ends: &mut Ends) {
             happened.extend(event(message));
         }
         match asking.call(Command::Status).await {
-            Ok(Reply::Status { snapshot }) => ends.show(std::mem::take(&mut happened), snapshot),
+            Ok(Reply::Status { snapshot }) => {
+                foretold = is_foretold(&snapshot);
+                ends.show(std::mem::take(&mut happened), snapshot);
+            }
             Ok(_) => return tracing::warn!("Baton answered something else than was asked"),
             Err(error) if error.kind == ErrorKind::OtherVersion => {
                 return tracing::warn!(%error, "Baton was not understood");
@@ -281,6 +283,11 @@ async fn look(data_dir: &Path, ends: &mut Ends) {
             Err(error) => return tracing::warn!(%error, "Baton did not answer"),
         }
     }
+}
+
+fn is_foretold(snapshot: &Snapshot) -> bool {
+    let forecast = snapshot.forecast.as_ref();
+    forecast.is_some_and(|forecast| forecast.is_known())
 }
 
 fn event(message: Message) -> Option<Event> {

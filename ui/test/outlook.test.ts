@@ -1,7 +1,10 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
+import { known } from '../src/lib/foresight';
 import { Look } from '../src/lib/looks.svelte';
 import { minutes } from '../src/lib/time';
+import { foreseen, unknown } from '../src/mock/foresight';
+import { NOW, SCENARIOS } from '../src/mock/scenarios';
 import { open, settle } from './stage';
 
 test('says how long it goes on, what is expected, and what that rests on', async () => {
@@ -96,4 +99,14 @@ test.each([
   [4560, '3 d 4 h'],
 ])('%d minutes are %s', (length, said) => {
   expect(minutes(length)).toBe(said);
+});
+
+test('what was foretold long ago, or isn’t known, isn’t said', () => {
+  const now = SCENARIOS.two().snapshot;
+  if (!now) throw new Error('a scenario with accounts');
+  const foretold = foreseen(now);
+  expect(known(foretold, NOW + 19 * 60_000)).toBe(true);
+  expect(known(foretold, NOW + 20 * 60_000)).toBe(false);
+  expect(known(unknown(now), NOW)).toBe(false);
+  expect(known(null, NOW)).toBe(false);
 });

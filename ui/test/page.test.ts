@@ -376,7 +376,7 @@ describe('quitting', () => {
     await fireEvent.click(await screen.findByRole('button', { name: 'Quit Baton…' }));
     await fireEvent.click(await screen.findByRole('button', { name: 'Quit' }));
     await screen.findByText('Baton is stopping.');
-    expect(asked(host)).toEqual([{ command: 'stop_now' }]);
+    expect(asked(host)).toEqual([{ command: 'stop' }]);
   });
 
   test('lets what runs finish, or cuts it', async () => {

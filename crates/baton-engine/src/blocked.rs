@@ -78,6 +78,11 @@ impl Blocked {
         guard.take().map(|open| BlockedTime { ended, ..open.time })
     }
 
+    /// The ledger was deleted: what lasts begins anew with the next request.
+    pub(crate) fn forget(&self) {
+        *self.lock() = None;
+    }
+
     /// Baton ends: what comes then isn't known.
     pub(crate) fn close(&self, now: Timestamp) -> Option<BlockedTime> {
         self.lock().take().map(|open| BlockedTime {
@@ -100,7 +105,7 @@ fn why(choice: &Choice) -> Option<(BlockedWhy, Option<Timestamp>)> {
             RefuseReason::AllTried => return None,
             RefuseReason::NoAccounts => (BlockedWhy::NoAccounts, None),
             RefuseReason::NobodyUsable { earliest } => (BlockedWhy::NobodyUsable, *earliest),
-            RefuseReason::PinnedUnusable { .. } => (BlockedWhy::PinnedUnusable, None),
+            RefuseReason::PinnedUnusable { state, .. } => (BlockedWhy::PinnedUnusable, state.until()),
             RefuseReason::Braked => (BlockedWhy::Braked, None),
         },
     })

@@ -270,6 +270,11 @@ impl Desk {
         }
     }
 
+    /// The ledger was deleted.
+    pub(crate) fn forget_blocked(&self) {
+        self.blocked.forget();
+    }
+
     /// Baton ends.
     pub(crate) fn close(&self) {
         self.blocked_for(self.blocked.close(self.now()));

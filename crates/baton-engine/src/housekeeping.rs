@@ -53,6 +53,7 @@ impl Commands {
                 self.stored(Store::delete_history).await?;
                 self.writer.forget_readings();
                 self.foresight.forget();
+                self.desk.forget_blocked();
                 self.desk.changed();
                 done("The history is deleted. Accounts and settings stay.")
             }

@@ -1,8 +1,11 @@
-import type { ForecastView } from './protocol';
+import type { ForecastView, Timestamp } from './protocol';
 
-/** There is something to say, be it only that nobody serves. */
-export function known(view: ForecastView | null): boolean {
+/** What was foretold longer ago may long be untrue. */
+const HOLDS = 20 * 60_000;
+
+/** There is something to say that still holds, be it only that nobody serves. */
+export function known(view: ForecastView | null, now: Timestamp): boolean {
   if (view === null) return false;
   const { at, pool } = view.forecast;
-  return pool.kind !== 'unknown' || pool.from > at;
+  return now - at < HOLDS && (pool.kind !== 'unknown' || pool.from > at);
 }

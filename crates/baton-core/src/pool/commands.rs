@@ -13,6 +13,7 @@ pub enum CommandError {
     UnknownAccount,
     LabelTaken(String),
     EmptyLabel,
+    UnprintableLabel,
     AlreadyThere(AccountId),
     NotUsable { account: AccountId, state: Eligibility },
 }
@@ -23,6 +24,7 @@ impl fmt::Display for CommandError {
             Self::UnknownAccount => f.write_str("there is no such account"),
             Self::LabelTaken(label) => write!(f, "another account is called `{label}` already"),
             Self::EmptyLabel => f.write_str("a label can't be empty"),
+            Self::UnprintableLabel => f.write_str("a label can't have control characters"),
             Self::AlreadyThere(_) => f.write_str("this account is in the pool already"),
             Self::NotUsable { .. } => f.write_str("this account can't serve now"),
         }
@@ -272,6 +274,10 @@ impl Pool {
     pub fn check_label(&self, label: &str, own: Option<AccountId>) -> Result<(), CommandError> {
         if label.trim().is_empty() {
             return Err(CommandError::EmptyLabel);
+        }
+        // They would reach terminals and pictures.
+        if label.chars().any(char::is_control) {
+            return Err(CommandError::UnprintableLabel);
         }
         let taken = |state: &AccountState| {
             Some(state.account.id) != own && state.account.label.eq_ignore_ascii_case(label)

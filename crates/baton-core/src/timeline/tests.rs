@@ -63,6 +63,12 @@ fn an_early_reset_ends_a_window() {
 }
 
 #[test]
+fn a_window_that_is_lifted_early_is_over_though_nothing_is_used_since() {
+    let found = five_hours(&[sample(1.0, 80.0, Some(5.5)), sample(2.0, 0.0, None)]);
+    assert_eq!(found, [(at(0.5), Some(at(2.0)), vec![80.0])]);
+}
+
+#[test]
 fn a_late_reader_who_sees_less_of_the_same_window_begins_none() {
     let found = five_hours(&[sample(1.0, 42.0, Some(5.5)), sample(1.1, 41.0, Some(5.5))]);
     assert_eq!(found.len(), 1);

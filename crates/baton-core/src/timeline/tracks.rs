@@ -20,12 +20,12 @@ pub fn stretches(length: WindowLength, samples: &[Sample]) -> Vec<Stretch> {
                 last.levels.push(level);
             }
             None => {
-                if sample.used == Percent::ZERO && sample.resets_at.is_none() {
-                    continue;
-                }
-                // Early resets: the one before is over when the next begins.
+                // Early resets: the one before is over when the next begins, or when nothing is used any more.
                 if let Some(last) = found.last_mut() {
                     last.resets_at = Some(last.resets_at.map_or(sample.at, |reset| reset.min(sample.at)));
+                }
+                if sample.used == Percent::ZERO && sample.resets_at.is_none() {
+                    continue;
                 }
                 let began = sample.resets_at.map_or(sample.at, |reset| reset.before(lasts));
                 let earlier = found.last().and_then(|last| last.resets_at);

@@ -238,6 +238,10 @@ fn labels_are_unique_and_never_empty() {
         Err(CommandError::LabelTaken("b".into()))
     );
     assert_eq!(story.pool.rename(A, "  "), Err(CommandError::EmptyLabel));
+    assert_eq!(
+        story.pool.rename(A, "Work\u{1b}[31m"),
+        Err(CommandError::UnprintableLabel)
+    );
     assert_eq!(story.pool.rename(A, "a"), Ok(()), "its own label in another case");
     story.pool.rename(A, "Work").unwrap();
     assert_eq!(story.serves(), A);

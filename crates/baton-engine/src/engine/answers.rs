@@ -4,6 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use baton_core::Event;
@@ -81,9 +82,11 @@ impl Inner {
 
     /// With a forecast as of now.
     pub(super) async fn look(&self) -> Snapshot {
+        /// An export or a slow disk keeps nobody from seeing what is known without it.
+        const PATIENCE: Duration = Duration::from_millis(200);
         let foresight = Arc::clone(&self.commands.foresight);
-        // Without the disk there is none, which the snapshot says by itself.
-        let _ = tokio::task::spawn_blocking(move || foresight.look().is_ok()).await;
+        let looked = tokio::task::spawn_blocking(move || foresight.look().is_ok());
+        let _ = tokio::time::timeout(PATIENCE, looked).await;
         self.snapshot()
     }
 

@@ -10,7 +10,8 @@ use std::{
 };
 
 use baton_core::{
-    Account, AccountId, Eligibility, Forecast, LimitFamily, Policy, Pool, Timestamp, explain, forecast,
+    Account, AccountId, Eligibility, Forecast, LimitFamily, Percent, Policy, Pool, Timestamp, explain,
+    forecast,
 };
 
 use self::past::Past;
@@ -24,6 +25,8 @@ use crate::{
 
 /// Nothing that a person sees changes faster.
 const FRESH: Duration = Duration::from_secs(10);
+/// What was foretold longer ago than that isn't shown: it may long be untrue.
+const HOLDS: Duration = Duration::from_secs(20 * 60);
 /// Pictures and replays of more make no sense.
 const MOST_DAYS: u32 = 90;
 
@@ -55,7 +58,11 @@ struct Rules {
 impl Rules {
     fn of(pool: &Pool, now: Timestamp) -> Self {
         let accounts = pool.accounts().iter().map(|state| {
-            let eligibility = state.eligibility(&LimitFamily::General, now);
+            let mut eligibility = state.eligibility(&LimitFamily::General, now);
+            // How much is used of it by now changes nothing.
+            if let Eligibility::HeldBack { used, .. } = &mut eligibility {
+                *used = Percent::ZERO;
+            }
             (state.account.clone(), eligibility)
         });
         Self {
@@ -83,9 +90,13 @@ impl Foresight {
         }
     }
 
-    /// The last one made, if the pool still routes as it did then. Takes no time.
+    /// The last one made, if the pool still routes as it did then, and it isn't old. Takes no time.
     pub(crate) fn known(&self) -> Option<ForecastView> {
-        self.made().map(|made| made.view)
+        let now = self.desk.now();
+        let made = self
+            .made()
+            .filter(|made| now.since(made.at).max(made.at.since(now)) < HOLDS);
+        made.map(|made| made.view)
     }
 
     fn made(&self) -> Option<Made> {
@@ -100,16 +111,19 @@ impl Foresight {
 
     /// As of now, within some seconds. Blocks for some milliseconds.
     pub(crate) fn look(&self) -> Result<ForecastView, StoreError> {
-        let now = self.desk.now();
-        match self.made() {
-            Some(made) if now.since(made.at) < FRESH && made.at <= now => Ok(made.view),
-            _ => self.forecast(),
+        let fresh = || {
+            let now = self.desk.now();
+            let made = self.made()?;
+            (now.since(made.at) < FRESH && made.at <= now).then_some(made.view)
+        };
+        if let Some(view) = fresh() {
+            return Ok(view);
         }
-    }
-
-    /// As of now. Blocks for some milliseconds.
-    fn forecast(&self) -> Result<ForecastView, StoreError> {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever held it may just have made one.
+        if let Some(view) = fresh() {
+            return Ok(view);
+        }
         let (pool, now) = self.desk.read(|pool, now| (pool.clone(), now));
         past.catch_up(&self.store, &pool, now)?;
         let forecast = forecast(&pool, past.history(), now);
@@ -157,7 +171,7 @@ impl Commands {
     }
 
     pub(crate) async fn forecast(&self) -> Answer {
-        let forecast = self.foresee(Foresight::forecast).await?;
+        let forecast = self.foresee(Foresight::look).await?;
         Ok(Reply::Forecast { forecast })
     }
 
