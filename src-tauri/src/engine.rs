@@ -152,7 +152,7 @@ impl Ends {
     }
 }
 
-/// Starts an engine in this process; `guardian` is the program that watches over it.
+/// Starts an engine in this process; `guardian` is the program that watches over it, where the command line isn't beside it.
 pub(crate) fn host(options: Options, guardian: Option<PathBuf>) -> Source {
     Source::spawn(|ends, stopped| serve(options, guardian, ends, stopped))
 }
@@ -195,11 +195,14 @@ async fn serve(
     };
     engine.has_tray(display::tray);
     if let Some(program) = guardian {
-        engine.start_guardian(&program);
-        // Only the command line has a simulated service in it.
         let baton = program.with_file_name(format!("baton{}", std::env::consts::EXE_SUFFIX));
         if baton.is_file() {
+            // It sleeps for as long as Baton runs, and loads no desktop library meanwhile.
+            engine.start_guardian(&baton);
+            // Only the command line has a simulated service in it.
             engine.start_self_tests(&baton);
+        } else {
+            engine.start_guardian(&program);
         }
     }
     let (mut changes, mut events) = (engine.changes(), engine.events());
@@ -349,6 +352,37 @@ mod tests {
         hosted.close().await;
         until(&mut attached, |view| *view == View::Away).await;
         attached.close().await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_guardian_is_the_command_line_where_that_is_there() {
+        use std::process::Command;
+
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| dir.path().join(name);
+        for (is_there, guards) in [("baton-desktop", "baton-desktop"), ("baton", "baton")] {
+            // Written by a process of its own: a file that this one has open can't be run.
+            let made = Command::new("sh")
+                .current_dir(dir.path())
+                .args([
+                    "-c",
+                    "rm -f said; mkfifo said; printf '%s' \"$2\" >\"$1\"; chmod +x \"$1\"",
+                    "sh",
+                    is_there,
+                ])
+                .arg("#!/bin/sh\necho \"$(basename \"$0\") $1\" >\"$(dirname \"$0\")/said\"\n")
+                .status()
+                .expect("sh");
+            assert!(made.success());
+            let mut hosted = host(options(&path("data")), Some(path("baton-desktop")));
+            until(&mut hosted, is_pool).await;
+            let said = path("said");
+            let said = tokio::task::spawn_blocking(move || std::fs::read_to_string(said));
+            let said = tokio::time::timeout(Duration::from_secs(20), said).await;
+            assert_eq!(said.unwrap().unwrap().unwrap(), format!("{guards} guard\n"));
+            hosted.close().await;
+        }
     }
 
     #[tokio::test]
