@@ -58,9 +58,12 @@ ui/dist/assets: $(shell find ui/src ui/index.html ui/package-lock.json ui/svelte
 	@npm --prefix ui run build
 
 .PHONY: bench
-bench: ## Measure what Baton costs beside nginx and no proxy; writes docs/performance.md's table
+bench: ## Measure what Baton costs beside nginx, no proxy and a bare tray; writes docs/performance.md's table
 	@scripts/setup bench
-	@$(TOOLS) cargo build --release --locked --package baton-bench --package baton-cli --package baton-sim; \
+	@$(MAKE) --no-print-directory ui/dist/assets
+	@# In one go: by itself the bare tray would have everything below it built again, for the tests' features.
+	@$(TOOLS) cargo build --release --locked --package baton-bench --package baton-cli --package baton-desktop \
+		--package baton-sim --bins --example bare_tray; \
 		"$${CARGO_TARGET_DIR:-target}/release/baton-bench" --write docs/performance.md
 
 .PHONY: package

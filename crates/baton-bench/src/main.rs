@@ -7,12 +7,14 @@
 //! - [`codex`]: the real Codex CLI, where it is installed
 //! - [`micro`]: the pure parts by themselves; [`forecast`]: how good forecasts are, and what one costs; [`ledger`]: a
 //!   year of what happened; [`replay`]: a quarter of a year under each strategy
+//! - [`desktop`]: the tray and the window, beside a bare tray
 //! - [`run`]: the measurements; [`report`]: the table
 //!
 //! Only ratios within a run mean something: machines differ, and a shared one differs from minute to minute. So the ways
 //! take turns in short rounds, and medians of the rounds count.
 
 mod codex;
+mod desktop;
 mod forecast;
 mod ledger;
 mod load;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
             }
         }),
         ["proxy", upstream, sign_ins] => proxy(upstream, sign_ins.as_ref()),
+        [desktop::ROLE, file] => single_threaded(desktop::rounds::run(file.as_ref())),
         [] => measure(None),
         ["--write", page] => measure(Some(page.into())),
         ["--only", section] => single_threaded(async {

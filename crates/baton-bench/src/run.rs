@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::{
-    Result, codex, forecast, ledger,
+    Result, codex, desktop, forecast, ledger,
     load::{self, Client, Content},
     micro,
     process::Part,
@@ -65,10 +65,11 @@ pub(crate) async fn all() -> Result<String> {
     forecast::section(&mut report);
     Box::pin(ledger::section(&mut report)).await?;
     replay::measure(&mut report)?;
+    desktop::section(&mut report).await?;
     Ok(report.finish())
 }
 
-/// A section that needs no process beside this one, by itself.
+/// A section that needs no service of this program's, by itself.
 pub(crate) async fn only(section: &str) -> Result<String> {
     let mut report = Report::default();
     match section {
@@ -76,9 +77,10 @@ pub(crate) async fn only(section: &str) -> Result<String> {
         "forecast" => forecast::section(&mut report),
         "ledger" => Box::pin(ledger::section(&mut report)).await?,
         "replay" => replay::measure(&mut report)?,
+        "desktop" => desktop::section(&mut report).await?,
         _ => {
             return Err(
-                "the sections that can be measured by themselves are: parts, forecast, ledger, replay".into(),
+                "the sections that can be measured by themselves are: parts, forecast, ledger, replay, desktop".into(),
             );
         }
     }
@@ -344,7 +346,7 @@ async fn footprint(report: &mut Report, upstream: &str) -> Result<()> {
     let idle = served.resident()?;
     let before = served.wake_ups()?;
     tokio::time::sleep(IDLE).await;
-    let wakes = (served.wake_ups()? - before) as f64 / IDLE.as_secs_f64();
+    let wakes = served.woken_since(&before)? as f64 / IDLE.as_secs_f64();
     drop(served);
     let start = Duration::from_secs_f64(median(&starts));
     let aim = report.aim("idle memory", idle <= IDLE_MEMORY, "≤ 15 MB", &megabytes(idle));
@@ -402,6 +404,6 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn slowest(values: &[f64]) -> f64 {
+pub(crate) fn slowest(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max)
 }
