@@ -144,9 +144,9 @@ pub(crate) struct TimelineArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogArgs {
-    /// How many lines at most
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
+    /// How many lines at most; 2000 and less. `baton export` writes them all
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=2000))]
+    pub(crate) limit: u16,
     /// Only what concerns this account
     #[arg(long, value_name = "ACCOUNT")]
     pub(crate) account: Option<String>,

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) async fn log(baton: &mut Baton, log: LogArgs, out: Out) -> Result<(), Failure> {
     let snapshot = baton.snapshot().await?;
     let ask = Ask::Log {
-        limit: log.limit,
+        limit: log.limit.into(),
         only: LogFilter {
             account: log.account,
             kind: log.kind.map(Into::into),

@@ -114,13 +114,18 @@ impl Tray {
                 }
             }
             Change::Structure => {
-                let ids = {
-                    let mut shown = self.shown();
-                    shown.menu += 1;
-                    shown.ids()
+                let next = Shown {
+                    menu: self.shown().menu + 1,
+                    entries: entries.clone(),
                 };
-                let items = build(&self.app, &entries, &ids)?;
-                self.icon.set_menu(Some(menu_of(&self.app, &items)?))?;
+                let items = build(&self.app, &entries, &next.ids())?;
+                let menu = menu_of(&self.app, &items)?;
+                // Number and meaning change together, and only with the menu itself.
+                let before = std::mem::replace(&mut *self.shown(), next);
+                if let Err(error) = self.icon.set_menu(Some(menu)) {
+                    *self.shown() = before;
+                    return Err(error);
+                }
                 self.items = items;
             }
         }

@@ -1,28 +1,15 @@
 //! What a person does with accounts, by pointer.
 
 use baton_core::Eligibility;
-use baton_engine::control::protocol::Command;
 
 use super::*;
-
-async fn with_two() -> (Stage, Window) {
-    let stage = Stage::new(100.0).await;
-    stage.baton.execute(Command::AcceptTerms).await.expect("saved");
-    let window = Window::open(&stage, "now").await;
-    (stage, window)
-}
-
-async fn end(stage: Stage, window: Window) {
-    window.close().await;
-    stage.baton.shutdown().await;
-}
 
 #[test]
 fn accounts_are_renamed_put_in_order_and_removed() {
     on_a_screen(
         "window::accounts::accounts_are_renamed_put_in_order_and_removed",
         || async {
-            let (stage, window) = with_two().await;
+            let (stage, window) = opened("now").await;
             let labels = |now: &Snapshot| -> Vec<String> {
                 now.accounts.iter().map(|account| account.label.clone()).collect()
             };
@@ -68,7 +55,7 @@ fn accounts_are_skipped_pinned_and_set_aside() {
     on_a_screen(
         "window::accounts::accounts_are_skipped_pinned_and_set_aside",
         || async {
-            let (stage, window) = with_two().await;
+            let (stage, window) = opened("now").await;
             window.choose("Personal", "Skip this account").await;
             stage.until(|now| now.accounts[0].skipped).await;
             assert_eq!(stage.baton.snapshot().accounts[0].state, Eligibility::Skipped);
@@ -116,14 +103,7 @@ fn an_account_is_added_with_a_code_and_renewed_in_the_browser() {
             let stage = Stage::empty([("a", 100.0), ("b", 100.0)]).await;
             stage.baton.execute(Command::AcceptTerms).await.expect("saved");
             let window = Window::open(&stage, "now").await;
-            window.press("(//button[contains(., 'Add account')])[1]").await;
-            window
-                .write("//dialog[@open]//input[@type='text']", "Phone")
-                .await;
-            window
-                .press("//dialog[@open]//label[contains(., 'With a code')]")
-                .await;
-            window.answer("Get a code").await;
+            window.asks_for_a_code("Phone").await;
             let code = window
                 .sees("//dialog[@open]//p[starts-with(@aria-label, 'Code ')]")
                 .await;
@@ -136,24 +116,12 @@ fn an_account_is_added_with_a_code_and_renewed_in_the_browser() {
             window.answer("Done").await;
 
             // Given up, nothing stays of it.
-            window.press("(//button[contains(., 'Add account')])[1]").await;
-            window
-                .write("//dialog[@open]//input[@type='text']", "Nobody")
-                .await;
-            window
-                .press("//dialog[@open]//label[contains(., 'With a code')]")
-                .await;
-            window.answer("Get a code").await;
+            window.asks_for_a_code("Nobody").await;
             window.answer("Cancel sign-in").await;
             window.button("Close").await;
 
-            stage.sim.consent(baton_sim::Consent::Agrees("a".to_owned()));
             window.choose("Phone", "Sign in again").await;
-            window.answer("Open sign-in page").await;
-            window
-                .sees("//dialog[@open]//*[normalize-space(.)='Renewed']")
-                .await;
-            window.answer("Done").await;
+            window.renews(&stage, "a").await;
             assert_eq!(stage.baton.snapshot().accounts.len(), 1);
             end(stage, window).await;
         },

@@ -1,7 +1,5 @@
 //! The same without a pointer.
 
-use baton_engine::control::protocol::Command;
-
 use super::*;
 
 fn keys(keys: &[Key]) -> String {
@@ -13,9 +11,7 @@ fn everything_can_be_reached_and_done_by_keys() {
     on_a_screen(
         "window::keyboard::everything_can_be_reached_and_done_by_keys",
         || async {
-            let stage = Stage::new(100.0).await;
-            stage.baton.execute(Command::AcceptTerms).await.expect("saved");
-            let window = Window::open(&stage, "now").await;
+            let (stage, window) = opened("now").await;
             window.sees("//h3[.='Work']").await;
             // Tab leads to the handle of the second account; with Alt it goes up.
             let reached = window.tab_to("Move Work, 2 of 2").await;
@@ -42,8 +38,7 @@ fn everything_can_be_reached_and_done_by_keys() {
             window.sees("//dialog[@open]//input").await;
             window.keys(&keys(&[Key::Escape])).await;
             assert_eq!(window.focused().await, "Actions for Work");
-            window.close().await;
-            stage.baton.shutdown().await;
+            end(stage, window).await;
         },
     );
 }

@@ -24,10 +24,7 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) async fn open(stage: &Stage, place: &str) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a port")
-            .port();
+        let port = port();
         // The sign-in page is followed by a browser that agrees to everything.
         let browser = stage.folder.path().join("browser");
         fs::write(
@@ -63,7 +60,8 @@ impl Window {
         builder.capabilities(capabilities);
         let driver_url = format!("http://127.0.0.1:{port}");
         let session = builder.connect(&driver_url);
-        let page = tokio::time::timeout(PATIENCE, session)
+        // A first start of WebKit, which a busy machine takes long for.
+        let page = tokio::time::timeout(2 * PATIENCE, session)
             .await
             .expect("a session")
             .expect("a session");
@@ -169,6 +167,24 @@ impl Window {
             .await;
     }
 
+    /// Begins to add an account by a code.
+    async fn asks_for_a_code(&self, label: &str) {
+        self.press("(//button[contains(., 'Add account')])[1]").await;
+        self.write("//dialog[@open]//input[@type='text']", label).await;
+        self.press("//dialog[@open]//label[contains(., 'With a code')]")
+            .await;
+        self.answer("Get a code").await;
+    }
+
+    /// The sign-in page agrees to this account again, and the dialog says what came of it.
+    async fn renews(&self, stage: &Stage, account: &str) {
+        stage.sim.consent(baton_sim::Consent::Agrees(account.to_owned()));
+        self.answer("Open sign-in page").await;
+        self.sees("//dialog[@open]//*[normalize-space(.)='Renewed']")
+            .await;
+        self.answer("Done").await;
+    }
+
     async fn keys(&self, keys: &str) {
         let focused = self.page.active_element().await.expect("something has the focus");
         focused.send_keys(keys).await.expect("typed");
@@ -177,6 +193,32 @@ impl Window {
     pub(crate) async fn close(self) {
         self.page.close().await.expect("it closes");
     }
+}
+
+/// Two accounts, of which the first has a hundred requests, and the window at this place.
+async fn opened(place: &str) -> (Stage, Window) {
+    let stage = Stage::new(100.0).await;
+    stage.baton.execute(Command::AcceptTerms).await.expect("saved");
+    let window = Window::open(&stage, place).await;
+    (stage, window)
+}
+
+async fn end(stage: Stage, window: Window) {
+    window.close().await;
+    stage.baton.shutdown().await;
+}
+
+/// For the driver, which can't be asked which one it took. Not one that the system gives to whoever asks for any: by the
+/// time the driver takes it, it might be somebody else's.
+fn port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 10_000;
+    let own = std::process::id() % COUNT;
+    let ports = (0..COUNT).map(|step| FIRST + (own + step) % COUNT);
+    ports
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a port")
 }
 
 fn switch(title: &str) -> String {
@@ -220,9 +262,7 @@ fn the_first_run_leads_to_a_connected_codex_with_two_accounts() {
 #[test]
 fn what_is_chosen_in_the_window_holds_in_baton() {
     on_a_screen("window::what_is_chosen_in_the_window_holds_in_baton", || async {
-        let stage = Stage::new(100.0).await;
-        stage.baton.execute(Command::AcceptTerms).await.expect("saved");
-        let window = Window::open(&stage, "now").await;
+        let (stage, window) = opened("now").await;
         window.press("//label[contains(., 'Balanced')]").await;
         stage.until(|now| now.strategy == Strategy::Balanced).await;
         window.button("Switch to Work").await;

@@ -1,7 +1,5 @@
 //! What lies ahead, and what was.
 
-use baton_engine::control::protocol::Command;
-
 use super::*;
 
 #[test]

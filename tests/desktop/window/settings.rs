@@ -1,22 +1,15 @@
 //! What is set, kept and given back.
 
-use baton_engine::control::protocol::{Command, LogEntry, LogFilter, Reply};
+use baton_engine::control::protocol::{LogEntry, LogFilter, Reply};
 
 use super::*;
-
-async fn at_settings() -> (Stage, Window) {
-    let stage = Stage::new(100.0).await;
-    stage.baton.execute(Command::AcceptTerms).await.expect("saved");
-    let window = Window::open(&stage, "settings").await;
-    (stage, window)
-}
 
 #[test]
 fn codex_is_connected_bypassed_and_given_back() {
     on_a_screen(
         "window::settings::codex_is_connected_bypassed_and_given_back",
         || async {
-            let (stage, window) = at_settings().await;
+            let (stage, window) = opened("settings").await;
             let config = stage.folder.path().join("codex/config.toml");
             fs::write(&config, "# mine\nmodel = \"gpt\"\n").expect("a file");
             window.button("Connect Codex").await;
@@ -43,8 +36,7 @@ fn codex_is_connected_bypassed_and_given_back() {
                 fs::read_to_string(&config).expect("a file"),
                 "# mine\nmodel = \"gpt\"\n"
             );
-            window.close().await;
-            stage.baton.shutdown().await;
+            end(stage, window).await;
         },
     );
 }
@@ -54,7 +46,7 @@ fn notifications_and_the_start_are_switched_and_everything_is_looked_over() {
     on_a_screen(
         "window::settings::notifications_and_the_start_are_switched_and_everything_is_looked_over",
         || async {
-            let (stage, window) = at_settings().await;
+            let (stage, window) = opened("settings").await;
             window.flip("Little is left").await;
             stage.until(|now| !now.preferences.notifications.low).await;
             window.flip("Temporary failover").await;
@@ -71,8 +63,7 @@ fn notifications_and_the_start_are_switched_and_everything_is_looked_over() {
             window.button("Run the check-up").await;
             window.sees("//button[normalize-space(.)='Check again']").await;
             window.sees("//*[normalize-space(.)='Personal']").await;
-            window.close().await;
-            stage.baton.shutdown().await;
+            end(stage, window).await;
         },
     );
 }
@@ -82,7 +73,7 @@ fn the_history_is_looked_at_exported_and_deleted() {
     on_a_screen(
         "window::settings::the_history_is_looked_at_exported_and_deleted",
         || async {
-            let (stage, window) = at_settings().await;
+            let (stage, window) = opened("settings").await;
             assert!(stage.client().turn("hello").await.completed);
             window.view("Activity").await;
             window.press("//label[normalize-space(.)='Requests']").await;
@@ -124,8 +115,7 @@ fn the_history_is_looked_at_exported_and_deleted() {
             };
             assert_eq!(entries, Vec::<LogEntry>::new());
             assert_eq!(stage.baton.snapshot().accounts.len(), 2);
-            window.close().await;
-            stage.baton.shutdown().await;
+            end(stage, window).await;
         },
     );
 }

@@ -1,6 +1,6 @@
 //! What the window says when something is the matter.
 
-use baton_engine::{control::protocol::Command, vault::Mood};
+use baton_engine::vault::Mood;
 
 use super::*;
 
@@ -9,20 +9,11 @@ fn a_locked_keychain_is_named_until_it_is_open() {
     on_a_screen(
         "window::troubles::a_locked_keychain_is_named_until_it_is_open",
         || async {
-            let stage = Stage::new(100.0).await;
-            stage.baton.execute(Command::AcceptTerms).await.expect("saved");
-            let window = Window::open(&stage, "now").await;
+            let (stage, window) = opened("now").await;
             window.sees("//h3[.='Work']").await;
             stage.keychain.set_mood(Mood::Locked);
             // Not even a code is asked for: what it leads to could not be kept.
-            window.press("(//button[contains(., 'Add account')])[1]").await;
-            window
-                .write("//dialog[@open]//input[@type='text']", "Third")
-                .await;
-            window
-                .press("//dialog[@open]//label[contains(., 'With a code')]")
-                .await;
-            window.answer("Get a code").await;
+            window.asks_for_a_code("Third").await;
             window
                 .sees("//dialog[@open]//*[@role='alert'][contains(., 'locked')]")
                 .await;
@@ -32,18 +23,10 @@ fn a_locked_keychain_is_named_until_it_is_open() {
                 .await;
             stage.keychain.set_mood(Mood::Well);
             // The next that needs it finds it open.
-            window.press("(//button[contains(., 'Add account')])[1]").await;
-            window
-                .write("//dialog[@open]//input[@type='text']", "Third")
-                .await;
-            window
-                .press("//dialog[@open]//label[contains(., 'With a code')]")
-                .await;
-            window.answer("Get a code").await;
+            window.asks_for_a_code("Third").await;
             window.answer("Cancel sign-in").await;
             stage.until(|now| now.problems.is_empty()).await;
-            window.close().await;
-            stage.baton.shutdown().await;
+            end(stage, window).await;
         },
     );
 }
@@ -53,9 +36,7 @@ fn a_baton_that_has_ended_is_said_and_nothing_is_shown_for_it() {
     on_a_screen(
         "window::troubles::a_baton_that_has_ended_is_said_and_nothing_is_shown_for_it",
         || async {
-            let stage = Stage::new(100.0).await;
-            stage.baton.execute(Command::AcceptTerms).await.expect("saved");
-            let window = Window::open(&stage, "now").await;
+            let (stage, window) = opened("now").await;
             window.sees("//h3[.='Work']").await;
             stage.baton.shutdown().await;
             window.sees("//*[contains(., 'Baton isn’t running')]").await;
@@ -70,9 +51,7 @@ fn an_account_that_needs_its_person_says_so_and_is_mended_on_the_spot() {
     on_a_screen(
         "window::troubles::an_account_that_needs_its_person_says_so_and_is_mended_on_the_spot",
         || async {
-            let stage = Stage::new(100.0).await;
-            stage.baton.execute(Command::AcceptTerms).await.expect("saved");
-            let window = Window::open(&stage, "now").await;
+            let (stage, window) = opened("now").await;
             window.sees("//h3[.='Work']").await;
             stage.sim.account("a").revoke();
             assert!(
@@ -82,15 +61,10 @@ fn an_account_that_needs_its_person_says_so_and_is_mended_on_the_spot() {
             window
                 .sees("//article[.//h3[.='Personal']]//*[contains(., 'sign in again')]")
                 .await;
-            stage.sim.consent(baton_sim::Consent::Agrees("a".to_owned()));
             window
                 .press("//article[.//h3[.='Personal']]//button[contains(., 'Sign in again')]")
                 .await;
-            window.answer("Open sign-in page").await;
-            window
-                .sees("//dialog[@open]//*[normalize-space(.)='Renewed']")
-                .await;
-            window.answer("Done").await;
+            window.renews(&stage, "a").await;
             stage
                 .until(|now| {
                     now.accounts
@@ -98,8 +72,7 @@ fn an_account_that_needs_its_person_says_so_and_is_mended_on_the_spot() {
                         .all(|account| account.state == baton_core::Eligibility::Eligible)
                 })
                 .await;
-            window.close().await;
-            stage.baton.shutdown().await;
+            end(stage, window).await;
         },
     );
 }
