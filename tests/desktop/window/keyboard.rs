@@ -18,26 +18,35 @@ fn everything_can_be_reached_and_done_by_keys() {
             assert!(reached, "the handle is among what Tab reaches");
             window.keys(&keys(&[Key::Alt, Key::Up, Key::Alt])).await;
             stage.until(|now| now.accounts[0].label == "Work").await;
+            // The focus follows the card.
+            window.has_focus("Move Work, 1 of 2").await;
 
             // A menu opens, is walked through, and Escape gives the focus back.
             assert!(window.tab_to("Actions for Work").await);
             window.keys(&keys(&[Key::Enter])).await;
-            window.sees("//*[@role='menu']").await;
+            window.has_focus("Switch now").await;
             window.keys(&keys(&[Key::Escape])).await;
-            assert_eq!(window.focused().await, "Actions for Work");
+            window.has_focus("Actions for Work").await;
             window.keys(&keys(&[Key::Enter])).await;
+            window.has_focus("Switch now").await;
             window.keys("u").await;
+            window.has_focus("Use only this (no failover)").await;
             window.keys(&keys(&[Key::Enter])).await;
             stage.until(|now| now.pinned == Some(now.accounts[0].id)).await;
 
             // A dialog keeps the focus, and Escape closes it.
+            window
+                .sees("//section[contains(@class, 'notice')][contains(., 'Unpin')]")
+                .await;
             assert!(window.tab_to("Actions for Work").await);
             window.keys(&keys(&[Key::Enter])).await;
+            window.has_focus("Let others take over (unpin)").await;
             window.keys("r").await;
+            window.has_focus("Rename…").await;
             window.keys(&keys(&[Key::Enter])).await;
             window.sees("//dialog[@open]//input").await;
             window.keys(&keys(&[Key::Escape])).await;
-            assert_eq!(window.focused().await, "Actions for Work");
+            window.has_focus("Actions for Work").await;
             end(stage, window).await;
         },
     );
@@ -48,6 +57,17 @@ impl Window {
         let name = "const at = document.activeElement; return at.getAttribute('aria-label') ?? at.textContent.trim();";
         let name = self.page.execute(name, Vec::new()).await.expect("a page");
         name.as_str().unwrap_or_default().to_owned()
+    }
+
+    async fn has_focus(&self, name: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let focused = self.focused().await;
+            if focused == name {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{focused} has the focus, not {name}");
+        }
     }
 
     /// By the Tab key alone, once round at most.
