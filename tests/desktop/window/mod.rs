@@ -98,14 +98,23 @@ impl Window {
         }
     }
 
-    /// As a person does; WebKit's driver stops a bit short of what is below.
+    /// As a person does, who presses nothing that still moves; WebKit's driver stops a bit short of what is below.
     async fn scrolled_to(&self, xpath: &str) -> fantoccini::elements::Element {
-        let element = self.sees(xpath).await;
-        let scroll = "arguments[0].scrollIntoView({ block: 'center' });";
-        let shown = serde_json::to_value(&element).expect("a reference");
-        // It may be gone by now: then the click says so.
-        let _ = self.page.execute(scroll, vec![shown]).await;
-        element
+        let scroll = "arguments[0].scrollIntoView({ block: 'center' });
+            const { x, y, width, height } = arguments[0].getBoundingClientRect();
+            return [x, y, width, height];";
+        let deadline = Instant::now() + PATIENCE;
+        let mut stood = None;
+        loop {
+            let element = self.sees(xpath).await;
+            let shown = serde_json::to_value(&element).expect("a reference");
+            // It may be gone by now: then it is looked for again.
+            let stands = self.page.execute(scroll, vec![shown]).await.ok();
+            if (stands.is_some() && stands == stood) || Instant::now() > deadline {
+                return element;
+            }
+            stood = stands;
+        }
     }
 
     /// What lies where it would be pressed.
@@ -133,9 +142,14 @@ impl Window {
             .await;
     }
 
-    /// An entry of an account's menu.
+    /// An entry of an account's menu, which is opened again if what moved meanwhile was pressed in its place.
     async fn choose(&self, label: &str, entry: &str) {
-        self.button(&format!("Actions for {label}")).await;
+        let opened = format!("//button[@aria-label='Actions for {label}'][@aria-expanded='true']");
+        let deadline = Instant::now() + PATIENCE;
+        while self.page.find(Locator::XPath(&opened)).await.is_err() {
+            assert!(Instant::now() < deadline, "the menu of {label} doesn't open");
+            self.button(&format!("Actions for {label}")).await;
+        }
         self.press(&format!(
             "//*[@role='menuitem'][starts-with(normalize-space(.), '{entry}')]"
         ))
